@@ -1,0 +1,133 @@
+"""What a design is: weights, and the numbers of matched sets.
+
+Every method of matching or weighting ends here, so that balance, effects and variances are written once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from yoseval.arrays import Flags, Floats, Indices, Texts
+from yoseval.cohort.build import Cohort
+from yoseval.frames import make_frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightEstimation:
+    """How far weights depend on parameters that were estimated from the same units.
+
+    With it the variance of any effect can be corrected for the estimated weights (closed-form M-estimation).
+
+    Parameters
+    ----------
+    gradient : (n, p) floats
+        Derivative of each unit's weight in each of the p parameters.
+    influence : (n, p) floats
+        Influence of each unit on each parameter: estimate - truth is about the sum over units.
+    """
+
+    gradient: Floats
+    influence: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighting:
+    """What a method gives back about the n units of a cohort.
+
+    Parameters
+    ----------
+    weight : (n,) floats
+        Zero or more; 0 = not used.
+    set_id : (n,) integers
+        Matched set, -1 where there is none.
+    score : (n,) floats
+        Propensity scores.
+    estimand : str
+        Whom these weights are about: ``ATT``, ``ATE`` or ``ATO``.
+    left : tuple of (reason, (n,) booleans)
+        Who left the design, each unit with its first reason.
+    notes : tuple of str
+        What a reader must know.
+    estimation : WeightEstimation, optional
+        Given by weighting methods.
+    reweight : callable, optional
+        From the positions of kept units, the weights of those units when the weighting is fitted again on
+        them alone (for the jackknife); None = weights stay as they are.
+    """
+
+    weight: Floats
+    set_id: Indices
+    score: Floats
+    estimand: str
+    left: tuple[tuple[str, Flags], ...] = ()
+    notes: tuple[str, ...] = ()
+    estimation: WeightEstimation | None = None
+    reweight: Callable[[Indices], Floats] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A locked-to-be comparison: who counts, and how much.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The units it was built on; rows below are in the same order.
+    method : str
+        A name of ``METHODS``.
+    options : mapping
+        The method's options as used.
+    weighting : Weighting
+        Weights, sets and scores.
+    estimand : str
+        Whom the effect is about, renamed when more than a tenth of the treated were lost.
+    attrition : DataFrame
+        The cohort's flow continued: the public frame ``attrition``.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    cohort: Cohort
+    method: str
+    options: Mapping[str, Any]
+    weighting: Weighting
+    estimand: str
+    attrition: pd.DataFrame
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def treated(self) -> Flags:
+        """(n,) booleans: who started the programme."""
+        return self.cohort.treated
+
+    @property
+    def weight(self) -> Floats:
+        """(n,) floats: 0 where a unit is not used."""
+        return self.weighting.weight
+
+    @property
+    def person_id(self) -> Texts:
+        """(n,) texts: the child behind each unit."""
+        return self.cohort.units["person_id"].to_numpy(dtype=object)
+
+    @property
+    def is_matched(self) -> bool:
+        """True where the design consists of matched sets."""
+        return bool((self.weighting.set_id >= 0).any())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the units as the private frame ``design_units``."""
+        units = self.cohort.units[["unit_id", "person_id", "treated"]]
+        found = {"weight": self.weight, "set_id": self.weighting.set_id, "score": self.weighting.score}
+        return make_frame("design_units", units.assign(**found))
+
+    def __str__(self) -> str:
+        """Return a summary of at most eight lines."""
+        used = self.weight > 0
+        return (
+            f"Design: {self.method}\nestimand: {self.estimand}\n"
+            f"treated: {int((used & self.treated).sum())} of {int(self.treated.sum())}\n"
+            f"comparison: {int((used & ~self.treated).sum())} of {int((~self.treated).sum())}"
+        )
