@@ -81,7 +81,7 @@ class ReportError(YosevalError):
     exit_code = 13
 
 
-class EnvironmentFault(YosevalError):
+class EnvironmentFault(YosevalError):  # noqa: N818 - EnvironmentError is a builtin
     """The machine stands in the way: disk, permission, lock."""
 
     exit_code = 14

@@ -104,7 +104,8 @@ class Cohort:
     @property
     def treated(self) -> Flags:
         """(n,) booleans: who started the programme."""
-        return self.units["treated"].to_numpy(dtype=bool)
+        flags: Flags = self.units["treated"].to_numpy(dtype=bool)
+        return flags
 
     def matrix(self) -> CovariateMatrix:
         """Return the covariates coded as numbers, in the order of ``units``."""
@@ -148,8 +149,15 @@ def next_step(flow: pd.DataFrame, *, stage: str, reason: str, lost_treated: int,
     left = flow.loc[flow["step"] == last].set_index("arm")["n_left"]
     lost = {"treated": lost_treated, "comparison": lost_comparison}
     rows = [
-        {"programme": flow["programme"].iloc[0], "step": int(last) + 1, "stage": stage, "reason": reason, "arm": arm,
-         "n_lost": n, "n_left": int(left[arm]) - n}
+        {
+            "programme": flow["programme"].iloc[0],
+            "step": int(last) + 1,
+            "stage": stage,
+            "reason": reason,
+            "arm": arm,
+            "n_lost": n,
+            "n_left": int(left[arm]) - n,
+        }
         for arm, n in lost.items()
     ]
     return make_frame("attrition", pd.concat([flow.astype(object), pd.DataFrame(rows)], ignore_index=True))
@@ -164,7 +172,7 @@ def _require_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
 def _identities(frame: pd.DataFrame, id: str | None) -> AnyArray:
     if id is None:
         return np.array([f"{i:09d}" for i in range(1, len(frame) + 1)], dtype=object)
-    identities = frame[id].astype(str).to_numpy(dtype=object)
+    identities: AnyArray = frame[id].astype(str).to_numpy(dtype=object)
     repeated = int(pd.Series(identities).duplicated().sum())
     if repeated:
         raise DataError(f"{repeated} of {len(frame)} rows repeat an id of the column '{id}'.", "Give one row a child.")

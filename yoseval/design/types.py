@@ -110,7 +110,8 @@ class Design:
     @property
     def person_id(self) -> Texts:
         """(n,) texts: the child behind each unit."""
-        return self.cohort.units["person_id"].to_numpy(dtype=object)
+        persons: Texts = self.cohort.units["person_id"].to_numpy(dtype=object)
+        return persons
 
     @property
     def is_matched(self) -> bool:

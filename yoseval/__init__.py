@@ -1,0 +1,84 @@
+"""yoseval tells a youth offending service, honestly, whether each of its programmes reduces reoffending.
+
+The public names, by the step they belong to. Nothing is imported until it is used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_NAMES = {
+    # read
+    "read_study": "cohort.protocol",
+    "read_prepared": "cohort.prepared",
+    "read_cohort": "cohort.prepared",
+    "read_outcomes": "outcomes.followup",
+    "simulate_cohort": "cohort.simulate",
+    "SimulatedProgramme": "cohort.simulate",
+    # cohort and design, blind to outcomes
+    "Cohort": "cohort.build",
+    "Study": "cohort.protocol",
+    "TrialProtocol": "cohort.protocol",
+    "build_design": "design.methods",
+    "choose_design": "design.choose",
+    "assess_balance": "design.balance",
+    "Design": "design.types",
+    "Balance": "design.balance",
+    # effects
+    "FollowUp": "outcomes.types",
+    "Contrast": "outcomes.types",
+    "Estimate": "outcomes.types",
+    "observe_outcome": "outcomes.followup",
+    "estimate_effect": "outcomes.measures",
+    "survival_curves": "outcomes.survival",
+    "assess_sensitivity": "sensitivity.checks",
+    "Check": "sensitivity.checks",
+    "e_value": "sensitivity.hidden_bias",
+    # judgement
+    "design_programme": "evaluation.trial",
+    "EmulatedTrial": "evaluation.trial",
+    "evaluate_programme": "evaluation.evaluate",
+    "Finding": "evaluation.finding",
+    "design_portfolio": "evaluation.portfolio",
+    "evaluate_portfolio": "evaluation.portfolio",
+    "Portfolio": "evaluation.portfolio",
+    "minimum_detectable_difference": "evaluation.evaluability",
+    # board figures
+    "share": "indicators.rates",
+    "rate": "indicators.rates",
+    # runs and reports
+    "tidy": "frames",
+    "save_run": "reporting.run_folder",
+    "open_run": "reporting.run_folder",
+    "Run": "reporting.run_folder",
+    "render_report": "reporting.render",
+    "love_plot": "reporting.figures.love",
+    "overlap_plot": "reporting.figures.overlap",
+    "survival_plot": "reporting.figures.survival",
+    "forest_plot": "reporting.figures.forest",
+    "icon_array": "reporting.figures.icons",
+    # errors
+    "YosevalError": "errors",
+    "UsageError": "errors",
+    "DataError": "errors",
+    "StudyError": "errors",
+    "NotEvaluableError": "errors",
+    "DesignError": "errors",
+    "EstimationError": "errors",
+    "ReportError": "errors",
+    "EnvironmentFault": "errors",
+}
+
+__version__ = "0.1.0"
+__all__ = sorted([*_NAMES, "__version__"])  # noqa: PLE0605 - a list of the keys above
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _NAMES:
+        raise AttributeError(f"module 'yoseval' has no attribute {name!r}")
+    return getattr(import_module(f"yoseval.{_NAMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return list(__all__)

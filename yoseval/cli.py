@@ -1,0 +1,219 @@
+"""The command line: verbs, messages and exit codes; no statistics."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from yoseval.errors import EnvironmentFault, NotEvaluableError, ReportError, UsageError, YosevalError
+
+app = typer.Typer(
+    name="yoseval",
+    help="Tells a youth offending service, honestly, whether each of its programmes reduces reoffending.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder with study.toml and its data.")]
+OutFolder = Annotated[Path | None, typer.Option("--out", help="Run folder; reports/<name of the study folder> by default.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the study.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Programmes worked on at once; as in study.toml by default.")]
+
+
+def main() -> None:
+    """Run the command line: no traceback reaches a user."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A console that lacks a sign shows a question mark instead of failing.
+            stream.reconfigure(errors="replace")
+    sys.exit(_run(lambda: app(standalone_mode=False)))
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")]) -> None:
+    """Write a commented study folder with simulated children, ready to run and to be replaced by your own."""
+    from yoseval.cohort.starter import write_starter  # noqa: PLC0415 - each command loads only what it needs
+
+    for file in write_starter(folder):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Next: yoseval evaluate {folder}")
+
+
+@app.command()
+def check(study: StudyFolder) -> None:
+    """Validate a study and its data, and say what can be evaluated. No design is built, no effect estimated."""
+    from yoseval.cohort.protocol import read_study  # noqa: PLC0415
+    from yoseval.evaluation.readiness import readiness_lines  # noqa: PLC0415
+
+    for line in readiness_lines(read_study(study)):
+        typer.echo(line)
+
+
+@app.command()
+def design(study: StudyFolder, out: OutFolder = None, seed: Seed = 0, jobs: Jobs = None) -> None:
+    """Build and lock the comparison for every programme, blind to outcomes: cohorts, designs, balance."""
+    from yoseval.cohort.protocol import read_study  # noqa: PLC0415
+    from yoseval.evaluation.portfolio import design_portfolio  # noqa: PLC0415
+    from yoseval.reporting.console import design_lines  # noqa: PLC0415
+    from yoseval.reporting.run_folder import open_run, save_run  # noqa: PLC0415
+
+    opened = read_study(study)
+    folder = _run_folder(opened.folder, out)
+    with _progress(opened.file.study.title) as tick:
+        portfolio = design_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick)
+    save_run(portfolio, folder)
+    for line in design_lines(open_run(folder)):
+        typer.echo(line)
+    if all(t.design is None for t in portfolio.trials):
+        raise NotEvaluableError("No programme could be given a comparison.", f"The reasons are in {folder / 'manifest.json'}.")
+
+
+@app.command()
+def evaluate(
+    study: StudyFolder,
+    out: OutFolder = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    reports: Annotated[bool, typer.Option("--reports/--no-reports", help="Render the reports, or only the tables.")] = True,
+) -> None:
+    """Evaluate every programme of a study and write the reports: the main job."""
+    from yoseval.cohort.protocol import read_study  # noqa: PLC0415
+    from yoseval.evaluation.portfolio import evaluate_portfolio  # noqa: PLC0415
+    from yoseval.reporting.console import finding_lines  # noqa: PLC0415
+    from yoseval.reporting.run_folder import fill_run, lock_history, open_run, seal_run, staged  # noqa: PLC0415
+
+    started = time.perf_counter()
+    opened = read_study(study)
+    folder = _run_folder(opened.folder, out)
+    faults: list[str] = []
+    with _progress(opened.file.study.title) as tick, staged(folder) as stage:
+        portfolio = evaluate_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick)
+        analysed = time.perf_counter()
+        fill_run(portfolio, stage, earlier=lock_history(folder))
+        if reports:
+            faults = _render(stage, tick)
+        timings = {"analysis": round(analysed - started, 2), "reports": round(time.perf_counter() - analysed, 2)}
+        seal_run({**open_run(stage).manifest, "timings_seconds": timings}, stage)
+    run = open_run(folder)
+    for line in finding_lines(run):
+        typer.echo(line)
+    _finish(run, faults)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="board_briefing, technical or portfolio.")],
+    format: Annotated[str, typer.Option("--format", help="html or pdf.")] = "html",
+    programme: Annotated[str | None, typer.Option("--programme", help="Id of one programme (technical).")] = None,
+) -> None:
+    """Render one report of a run again, from its run folder alone."""
+    from yoseval.reporting.render import render_report  # noqa: PLC0415
+    from yoseval.reporting.run_folder import open_run, seal_run  # noqa: PLC0415
+
+    opened = open_run(run)
+    wanted = [p.id for p in opened.programmes] if name.startswith("technical") and programme is None else [programme]
+    for id in wanted:
+        typer.echo(str(render_report(run, name, programme=id, format=format)))
+    seal_run(opened.manifest, opened.folder)
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Study folder, to compare inputs and build the lock again.")
+    ] = None,
+) -> None:
+    """Check a run: digests of its files, versions of the libraries and, with --study, inputs and lock."""
+    from yoseval.evaluation.verification import verify_study, verify_versions  # noqa: PLC0415
+    from yoseval.reporting.run_folder import open_run, verify_outputs  # noqa: PLC0415
+
+    opened = open_run(run)
+    faults = verify_outputs(opened)
+    notes = verify_versions(opened.manifest)
+    if study is not None:
+        faults += verify_study(study, opened.manifest)
+    for line in [*notes, *faults]:
+        typer.echo(line)
+    if faults:
+        raise ReportError(f"The run does not verify: {len(faults)} fault(s).", "Run 'yoseval evaluate' again.")
+    typer.echo(
+        f"{len(opened.manifest.get('outputs', {}))} files are as they were written."
+        + (" Inputs and lock agree." if study else "")
+    )
+
+
+def _run(command: Callable[[], Any]) -> int:
+    """Run a command and turn its end into an exit code and a message."""
+    try:
+        code = command()
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("Interrupted. The last good run is whole; run the same command again.", 130)
+    except Exception as problem:
+        if os.environ.get("YOSEVAL_TRACEBACK"):
+            raise
+        return _say(*_message(problem))
+    return code if isinstance(code, int) else 0
+
+
+def _message(problem: Exception) -> tuple[str, int]:
+    """Return what a user is told of an error, and the exit code."""
+    if isinstance(problem, YosevalError):
+        return str(problem), problem.exit_code
+    if hasattr(problem, "format_message"):
+        return str(problem.format_message()), UsageError.exit_code
+    if isinstance(problem, OSError):
+        return f"{problem.strerror or problem}: {problem.filename or ''}".rstrip(": "), EnvironmentFault.exit_code
+    fault = f"yoseval met a fault of its own ({type(problem).__name__})."
+    return f"{fault} Set YOSEVAL_TRACEBACK=1, run it again and report what it prints.", YosevalError.exit_code
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo(f"yoseval: {message}", err=True)
+    return code
+
+
+def _run_folder(study: Path, out: Path | None) -> Path:
+    return out if out is not None else Path("reports") / study.resolve().name
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[str, str], None]]:
+    """Show what is being worked on, and how long it has taken."""
+    from tqdm.auto import tqdm  # noqa: PLC0415
+
+    with tqdm(desc=title[:40], unit=" step", bar_format="{desc}: {n_fmt} steps, {elapsed}{postfix}") as bar:
+
+        def tick(stage: str, name: str) -> None:
+            bar.set_postfix_str(f"{stage.lower()}: {name}"[:60])
+            bar.update()
+
+        yield tick
+
+
+def _render(stage: Path, tick: Callable[[str, str], None]) -> list[str]:
+    """Render every report of a run; a report that fails does not stop the others."""
+    from yoseval.reporting.render import render_all  # noqa: PLC0415
+
+    rendered = render_all(stage, on_progress=lambda r: tick("Rendering", r.name))
+    return [r.note for r in rendered if r.failed]
+
+
+def _finish(run: Any, faults: list[str]) -> None:
+    verdicts = set(run.frame("findings")["verdict"])
+    if faults:
+        raise ReportError("\n".join(faults), "The tables are written; run 'yoseval report' once it is mended.")
+    if verdicts <= {"not_evaluable"}:
+        raise NotEvaluableError(
+            "No programme can be evaluated yet.", f"The reports in {run.folder} say why, and what is missing."
+        )

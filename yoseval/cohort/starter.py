@@ -1,0 +1,101 @@
+"""The folder that ``yoseval init`` writes: a commented study of simulated children that runs as it is."""
+
+from pathlib import Path
+
+from yoseval.cohort.protocol import STUDY_FILE
+from yoseval.cohort.simulate import SimulatedProgramme, simulate_cohort
+from yoseval.errors import UsageError
+
+_STUDY = """\
+# A study folder: this file and the data beside it. Everything here is fixed before any outcome is opened.
+# The children in people.csv are simulated. Replace the file by your own, one row a child, and name its columns here.
+
+[study]
+title           = "Programmes of the service (simulated example)"
+cohort          = "people.csv"           # CSV (UTF-8) or Parquet
+people          = "children"             # what one row is, in the plural, as the reports will say
+comparison_name = "usual supervision"    # what the comparison group had
+source          = "Simulated records."   # one sentence on where the records come from
+simulated       = true                   # says so on every page; delete it with your own data
+
+[cohort]                                 # the roles of the columns
+id         = "person"                    # pseudonymous id; without it each row is a child
+programme  = "programme"                 # each of its values but the comparison is a programme
+comparison = "usual_supervision"
+names      = { mentoring = "Mentoring", weapons_awareness = "Weapons awareness" }
+# missing    = ["NA"]                    # texts that stand for 'not recorded', besides the empty cell
+# categories = ["area"]                  # columns of codes that look like numbers
+
+[design]
+method     = "auto"                      # or nearest, overlap, entropy; randomised if it was allocated at random
+candidates = ["entropy", "nearest", "overlap"]
+estimand   = "ATT"                       # the effect on those who started
+covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "area", "school_hours"]
+history    = "prior_offences"            # offending before time zero: the prognostic score is fitted on it
+# exact    = ["sex"]                     # nearest: match only within these
+# caliper  = 0.2                         # nearest: in standard deviations of the logit of the score
+# ratio    = 1                           # nearest: comparison children for each
+
+[[outcomes]]                             # the first is the primary one
+name         = "reoffended_1y"
+label        = "reoffended"              # "... children reoffended"
+noun         = "reoffending"             # "likely reduces reoffending"
+event        = "reoffended"              # 1 = it happened (or censored = "...", 1 = it did not)
+days         = "days_to_reoffence"       # time to the event or to the end of follow-up (or weeks, months)
+horizon_days = 365
+measure      = "risk_difference"         # or risk_ratio, survival_difference, restricted_mean_difference, hazard_ratio
+
+[[outcomes]]
+name         = "days_free"
+event        = "reoffended"
+days         = "days_to_reoffence"
+horizon_days = 365
+measure      = "restricted_mean_difference"
+
+[portfolio]
+worthwhile = 5                           # smallest change that would matter, per 100 children
+
+[disclosure]
+policy = "tre_10"                        # or local, opensafely, dfe
+
+[engine]
+jobs = 1                                 # programmes worked on at once
+
+# [programmes]                           # all in the file, unless named
+# include = ["mentoring"]
+# [programmes.mentoring.design]          # a programme may have a design of its own
+# method = "nearest"
+"""
+
+
+def write_starter(folder: Path) -> list[Path]:
+    """Write a study folder that runs as it is.
+
+    Parameters
+    ----------
+    folder : Path
+        A new folder, or one without a study file.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    UsageError
+        If there is a study already: nothing is overwritten.
+    """
+    files = [folder / STUDY_FILE, folder / "people.csv"]
+    there = [f.name for f in files if f.exists()]
+    if there:
+        raise UsageError(f"{folder} already has {' and '.join(there)}.", "Name another folder; nothing is overwritten.")
+    folder.mkdir(parents=True, exist_ok=True)
+    simulated = simulate_cohort(
+        [SimulatedProgramme("mentoring", 260, effect=-0.16), SimulatedProgramme("weapons_awareness", 180)],
+        n_comparison=900,
+        seed=20,
+    )
+    files[0].write_text(_STUDY, encoding="utf-8")
+    simulated.people.to_csv(files[1], index=False, lineterminator="\n")
+    return files
