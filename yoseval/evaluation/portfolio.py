@@ -1,0 +1,291 @@
+"""The whole study: every programme designed blind, locked, evaluated, and judged together."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from yoseval.cohort.prepared import PreparedFile, programmes_of, read_prepared
+from yoseval.cohort.protocol import STUDY_FILE, OutcomeSection, Study
+from yoseval.design.balance import overlap_frame
+from yoseval.errors import NotEvaluableError
+from yoseval.evaluation.describe import protocol_frames
+from yoseval.evaluation.evaluate import gather_evidence
+from yoseval.evaluation.finding import Evidence, Finding, judge
+from yoseval.evaluation.multiplicity import benjamini_hochberg
+from yoseval.evaluation.trial import EmulatedTrial, design_programme
+from yoseval.frames import join_frames, make_frame
+from yoseval.outcomes.followup import OutcomeTable, read_outcomes
+from yoseval.parallel import map_tasks
+
+Progress = Callable[[str, str], None]
+_LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "lifelines", "duckdb", "nbconvert", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portfolio:
+    """Every programme of a study, judged together.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked.
+    trials : tuple of EmulatedTrial
+        The locked trials, in the study's order.
+    findings : tuple of Finding
+        One a programme; empty after ``design_portfolio``.
+    seed : int
+        The study's seed.
+    """
+
+    study: Study
+    trials: tuple[EmulatedTrial, ...]
+    findings: tuple[Finding, ...] = ()
+    seed: int = 0
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the findings as a public frame, by programme."""
+        return self.frames()["findings"]
+
+    def frames(self) -> Mapping[str, pd.DataFrame]:
+        """Return every public frame of the run, before disclosure control."""
+        if not self._frames:
+            self._frames.update(_public_frames(self))
+        return self._frames
+
+    def private_frames(self) -> Mapping[str, pd.DataFrame]:
+        """Return unit-level designs and influence values: these never leave."""
+        return _private_frames(self)
+
+    @property
+    def policy(self) -> str:
+        """Name of the disclosure policy."""
+        return self.study.file.disclosure.policy
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what the manifest says of the study, its programmes, lock and libraries."""
+        return _manifest(self)
+
+    def digests(self) -> dict[str, str]:
+        """Return the lock: one digest a programme."""
+        return {t.protocol.programme: t.digest for t in self.trials}
+
+    def __str__(self) -> str:
+        """Return a summary of at most eight lines."""
+        lines = [f"Portfolio: {self.study.file.study.title}"]
+        lines += [f"{f.programme}: {f.verdict}" for f in self.findings[:6]]
+        return "\n".join([*lines, "…"] if len(self.findings) > 6 else lines)
+
+
+def design_portfolio(study: Study, *, seed: int = 0, jobs: int | None = None, on_progress: Progress | None = None) -> Portfolio:
+    """Design and lock every programme of a study without opening an outcome.
+
+    Parameters
+    ----------
+    study : Study
+        From ``read_study``.
+    seed : int
+        Seed of the study.
+    jobs : int, optional
+        Workers; as in the study file if absent.
+    on_progress : callable, optional
+        Called with a stage and a programme's name as each is done.
+
+    Examples
+    --------
+    >>> design_portfolio(read_study("data/recid")).digests()  # doctest: +SKIP
+    """
+    prepared = read_prepared(study)
+    tasks = {p: (prepared, study.protocol(p)) for p in programmes_of(prepared, study)}
+    trials = _run(_design_task, tasks, study, seed, jobs, on_progress, "Designing")
+    return Portfolio(study, tuple(trials), seed=seed)
+
+
+def evaluate_portfolio(
+    study: Study,
+    *,
+    seed: int = 0,
+    jobs: int | None = None,
+    on_progress: Progress | None = None,
+    locked: Portfolio | None = None,
+) -> Portfolio:
+    """Evaluate every programme of a study: design, lock, open outcomes, estimate, probe, judge together.
+
+    Parameters
+    ----------
+    study : Study
+        From ``read_study``.
+    seed, jobs, on_progress
+        As for ``design_portfolio``.
+    locked : Portfolio, optional
+        The study's locked designs; built if absent.
+
+    Returns
+    -------
+    Portfolio
+        A programme that failed is a finding like any other, with its reason.
+
+    Raises
+    ------
+    DataError
+        If the file breaks a rule.
+
+    Examples
+    --------
+    >>> evaluate_portfolio(read_study("data/recid")).findings[0].verdict  # doctest: +SKIP
+    """
+    designed = locked or design_portfolio(study, seed=seed, jobs=jobs, on_progress=on_progress)
+    # Only now, with every design locked by its digest, are outcomes read.
+    outcomes = read_outcomes(study)
+    tasks = {t.protocol.programme: (outcomes, t) for t in designed.trials}
+    evidence = _run(_evidence_task, tasks, study, seed, jobs, on_progress, "Evaluating")
+    return Portfolio(study, designed.trials, judge_together(evidence), seed)
+
+
+def judge_together(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
+    """Judge programmes with p-values corrected across all of them that could be tested."""
+    gathered = list(evidence)
+    alone = [judge(e, p_adjusted=e.p_holm) for e in gathered]
+    tests = sum(len(e.outcomes) for e in gathered)
+    # A programme that failed a gate makes no claim and is no test.
+    made = [e.p_holm if np.isfinite(f.p_adjusted) else np.nan for e, f in zip(gathered, alone, strict=True)]
+    adjusted = benjamini_hochberg(made)
+    return tuple(judge(e, p_adjusted=float(p), tests_made=tests) for e, p in zip(gathered, adjusted, strict=True))
+
+
+def _manifest(portfolio: Portfolio) -> dict[str, Any]:
+    study, about = portfolio.study, portfolio.study.file.study
+    first = {t.protocol.programme: t.protocol.name for t in portfolio.trials}
+    return {
+        "yoseval": version("yoseval"),
+        "study": {**about.model_dump(mode="json"), "folder": study.folder.name},
+        "outcomes": [_outcome_entry(portfolio, o, i) for i, o in enumerate(study.file.outcomes)],
+        "programmes": [{"id": id, "name": name} for id, name in first.items()],
+        "lock": {"digests": portfolio.digests()},
+        "inputs": [_input(study.folder / STUDY_FILE), _input(study.cohort_file)],
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "seed": portfolio.seed,
+        "conf_level": 0.95,
+    }
+
+
+def _input(file: Path) -> dict[str, str]:
+    with file.open("rb") as content:
+        return {"file": file.name, "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+
+
+def _outcome_entry(portfolio: Portfolio, o: OutcomeSection, position: int) -> dict[str, Any]:
+    per_100 = o.measure in ("risk_difference", "survival_difference")
+    worthwhile = o.worthwhile or (portfolio.study.file.portfolio.worthwhile if per_100 else None)
+    return {
+        "name": o.name,
+        "label": o.label,
+        "noun": o.noun,
+        "measure": o.measure,
+        "horizon": o.horizon,
+        "time_unit": o.time_unit,
+        "role": "primary" if position == 0 else "secondary",
+        "worthwhile": worthwhile,
+    }
+
+
+def _design_task(argument: tuple[PreparedFile, Any], seed: np.random.SeedSequence) -> EmulatedTrial:
+    prepared, protocol = argument
+    return design_programme(prepared, protocol)
+
+
+def _evidence_task(argument: tuple[OutcomeTable, EmulatedTrial], seed: np.random.SeedSequence) -> Evidence:
+    source, trial = argument
+    try:
+        return gather_evidence(source, trial)
+    except NotEvaluableError as problem:
+        return Evidence(trial, (), (*trial.reasons, "design_failed"), (*trial.notes, str(problem)))
+
+
+def _run(
+    function: Callable[[Any, np.random.SeedSequence], Any],
+    tasks: Mapping[str, Any],
+    study: Study,
+    seed: int,
+    jobs: int | None,
+    on_progress: Progress | None,
+    stage: str,
+) -> list[Any]:
+    workers = min(jobs or study.file.engine.jobs, max(len(tasks), 1), os.cpu_count() or 1)
+    done = []
+    for name, result in map_tasks(function, tasks, seed=seed, jobs=workers):
+        done.append(result)
+        if on_progress is not None:
+            on_progress(stage, study.file.cohort.names.get(name, name))
+    return done
+
+
+def _public_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
+    trials = list(portfolio.trials)
+    designed = [t for t in trials if t.design is not None and t.balance is not None]
+    evidence = [f.evidence for f in portfolio.findings]
+    outcomes = [o for e in evidence for o in e.outcomes]
+    checks = [c for o in outcomes for c in o.checks]
+    return {
+        "findings": join_frames("findings", [f.to_frame() for f in portfolio.findings]),
+        "estimates": _estimates(portfolio),
+        "balance": join_frames("balance", [t.balance.statistics for t in designed if t.balance]),
+        "sizes": join_frames("sizes", [t.balance.sizes if t.balance else _sizes(t) for t in trials if t.cohort is not None]),
+        "attrition": join_frames("attrition", [_flow(t, portfolio) for t in trials if t.cohort is not None]),
+        "overlap": join_frames("overlap", [overlap_frame(t.design) for t in designed if t.design]),
+        "curves": join_frames("curves", [o.curves for o in outcomes]),
+        "checks": join_frames("checks", [c.to_frame() for c in checks]),
+        "protocol": protocol_frames(portfolio.study, trials),
+    }
+
+
+def _estimates(portfolio: Portfolio) -> pd.DataFrame:
+    rows = []
+    for finding in portfolio.findings:
+        for o in finding.evidence.outcomes:
+            adjusted = finding.p_adjusted if o.estimate.role == "primary" else np.nan
+            rows.append(o.estimate.to_frame().assign(p_adjusted=adjusted))
+            rows += [e.to_frame() for c in o.checks for e in c.estimates]
+    return join_frames("estimates", rows)
+
+
+def _sizes(trial: EmulatedTrial) -> pd.DataFrame:
+    """Return the sizes of a cohort for which no design could be built."""
+    cohort = trial.cohort
+    assert cohort is not None  # the caller selected trials that have one
+    n = [int(cohort.treated.sum()), int((~cohort.treated).sum())]
+    rows = {"sample": "before", "arm": ["treated", "comparison"], "n": n, "effective_n": [float(v) for v in n]}
+    return make_frame("sizes", pd.DataFrame(rows).assign(programme=trial.protocol.programme))
+
+
+def _flow(trial: EmulatedTrial, portfolio: Portfolio) -> pd.DataFrame:
+    """Return the flow as far as it went: to the outcome, to the design, or to the file."""
+    for finding in portfolio.findings:
+        primary = finding.evidence.primary
+        if finding.evidence.trial is trial and primary is not None:
+            return primary.attrition
+    if trial.design is not None:
+        return trial.design.attrition
+    assert trial.cohort is not None  # the caller selected trials that have one
+    return trial.cohort.attrition
+
+
+def _private_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
+    private: dict[str, pd.DataFrame] = {}
+    for trial in portfolio.trials:
+        if trial.design is not None:
+            private[f"design_{len(private) + 1:02d}"] = trial.design.to_frame().assign(programme=trial.protocol.programme)
+    for finding in portfolio.findings:
+        primary, design = finding.evidence.primary, finding.evidence.trial.design
+        if primary is not None and design is not None:
+            units = design.cohort.units[["unit_id"]].assign(influence=primary.estimate.influence, programme=finding.programme)
+            private[f"influence_{len(private) + 1:02d}"] = units
+    return private

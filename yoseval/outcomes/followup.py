@@ -1,0 +1,103 @@
+"""Open the envelope: outcomes of a prepared cohort file, for designs that are locked.
+
+Takes the file, the outcomes of the study and a cohort, and gives a `FollowUp` for its units.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from yoseval.arrays import Flags, Floats, Texts
+from yoseval.cohort.build import Cohort
+from yoseval.cohort.protocol import OutcomeSection, Study
+from yoseval.errors import DataError
+from yoseval.outcomes.types import FollowUp
+from yoseval.records.read import read_columns
+from yoseval.records.validate import Faults, flags, numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeTable:
+    """The outcome columns of a prepared file, read after the designs were locked.
+
+    Parameters
+    ----------
+    unit_id : (n,) texts
+        Ids as in the cohort.
+    times, events : mapping of (n,) floats
+        By outcome name; not-a-number where nothing was recorded.
+    """
+
+    unit_id: Texts
+    times: dict[str, Floats]
+    events: dict[str, Floats]
+
+
+def read_outcomes(study: Study) -> OutcomeTable:
+    """Read the outcome columns of a study's cohort file.
+
+    Raises
+    ------
+    DataError
+        If a time is no number or negative, an event is neither 0 nor 1, or an event has no time; all at once.
+    """
+    outcomes = study.file.outcomes
+    section = study.file.cohort
+    columns = [c for o in outcomes for c in (o.event_column, o.time_column)]
+    table = read_columns(study.cohort_file, [*columns, *([section.id] if section.id else [])])
+    faults = Faults(table)
+    missing = frozenset(section.missing)
+    typed = {c: numbers(faults, c, missing=missing) for c in dict.fromkeys(o.time_column for o in outcomes)}
+    happened = {c: flags(faults, c, missing=missing) for c in dict.fromkeys(o.event_column for o in outcomes)}
+    for column, values in typed.items():
+        faults.note(column, "a negative time", values < 0, "Count from time zero.")
+    for o in outcomes:
+        untimed = np.isnan(typed[o.time_column]) & np.isfinite(happened[o.event_column])
+        faults.note(
+            o.time_column,
+            f"no time although '{o.event_column}' is recorded",
+            untimed,
+            "Give the time to the event or to the end of follow-up.",
+        )
+    faults.raise_if_any()
+    n = len(table.columns)
+    ids = (
+        table.columns[section.id].to_numpy(dtype=object)
+        if section.id
+        else np.array([f"{i:09d}" for i in range(1, n + 1)], dtype=object)
+    )
+    events = {_key(o): 1.0 - happened[o.event_column] if o.event is None else happened[o.event_column] for o in outcomes}
+    return OutcomeTable(ids, {_key(o): typed[o.time_column] for o in outcomes}, events)
+
+
+def observe_outcome(source: OutcomeTable, cohort: Cohort, outcome: OutcomeSection) -> FollowUp:
+    """Return the follow-up of a cohort's units on one outcome.
+
+    Units without a record of the outcome are left out; the design that uses them counts them as lost.
+
+    Parameters
+    ----------
+    source : OutcomeTable
+        The opened outcomes.
+    cohort : Cohort
+        The units.
+    outcome : OutcomeSection
+        Which outcome, and how long people were followed.
+
+    Raises
+    ------
+    DataError
+        If a unit of the cohort is not in the source.
+    """
+    positions = pd.Index(source.unit_id).get_indexer(cohort.units["unit_id"])
+    if (positions < 0).any():
+        raise DataError("The cohort holds units that are not in the outcome file.", "Read both from the same file.")
+    time, event = source.times[_key(outcome)][positions], source.events[_key(outcome)][positions]
+    seen: Flags = np.isfinite(time) & np.isfinite(event)
+    ids = cohort.units["unit_id"].to_numpy(dtype=object)[seen]
+    return FollowUp(ids, time[seen], event[seen] == 1.0, outcome.horizon, outcome.name, outcome.time_unit)
+
+
+def _key(outcome: OutcomeSection) -> str:
+    return f"{outcome.name}|{outcome.event_column}|{outcome.time_column}"
