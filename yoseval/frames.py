@@ -203,7 +203,7 @@ FRAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "sizes": ("programme", "sample", "arm", "n", "effective_n"),
     "attrition": ("programme", "step", "stage", "reason", "arm", "n_lost", "n_left"),
-    "overlap": ("programme", "sample", "arm", "low", "high", "share"),
+    "overlap": ("programme", "sample", "arm", "low", "high", "share", "n"),
     "curves": (
         "programme",
         "outcome",

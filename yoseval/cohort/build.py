@@ -95,6 +95,7 @@ class Cohort:
         """
         wanted = [c for c in (treated, id, *covariates, *exact) if c is not None]
         _require_columns(frame, wanted)
+        refuse_reserved([*covariates, *exact])
         identities = _identities(frame, id)
         columns = {c: frame[c].to_numpy() for c in dict.fromkeys([*covariates, *exact])}
         units = pd.DataFrame({"unit_id": identities, "person_id": identities, "treated": _as_flags(frame[treated]), **columns})
@@ -163,6 +164,19 @@ def next_step(flow: pd.DataFrame, *, stage: str, reason: str, lost_treated: int,
     return make_frame("attrition", pd.concat([flow.astype(object), pd.DataFrame(rows)], ignore_index=True))
 
 
+def refuse_reserved(columns: Sequence[str]) -> None:
+    """Raise a DataError if a covariate has the name of a role.
+
+    Raises
+    ------
+    DataError
+        If a column is called ``unit_id``, ``person_id`` or ``treated``.
+    """
+    taken = [c for c in columns if c in ROLES]
+    if taken:
+        raise DataError(f"A covariate cannot be called '{taken[0]}': the cohort has a column of that name.", "Rename it.")
+
+
 def _require_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
     absent = [c for c in wanted if c not in frame.columns]
     if absent:
@@ -172,6 +186,9 @@ def _require_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
 def _identities(frame: pd.DataFrame, id: str | None) -> AnyArray:
     if id is None:
         return np.array([f"{i:09d}" for i in range(1, len(frame) + 1)], dtype=object)
+    empty = int(frame[id].isna().sum())
+    if empty:
+        raise DataError(f"{empty} of {len(frame)} rows have no id in the column '{id}'.", "Give every row an id.")
     identities: AnyArray = frame[id].astype(str).to_numpy(dtype=object)
     repeated = int(pd.Series(identities).duplicated().sum())
     if repeated:
@@ -180,7 +197,7 @@ def _identities(frame: pd.DataFrame, id: str | None) -> AnyArray:
 
 
 def _as_flags(column: pd.Series) -> Flags:
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isin(values, (0.0, 1.0))
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0]) + 1

@@ -125,6 +125,10 @@ def _code_category(column: pd.Series, name: str) -> _Coded:
 
 def _code_number(column: pd.Series, name: str) -> _Coded:
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(numbers).any():
+        raise DataError(
+            f"The covariate '{name}' is infinite in {int(np.isinf(numbers).sum())} of {len(numbers)} rows.", "Correct it."
+        )
     missing = np.isnan(numbers)
     recorded = numbers[~missing]
     kind = "binary" if recorded.size and np.isin(recorded, (0.0, 1.0)).all() else "numeric"

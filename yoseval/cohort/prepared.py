@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Texts
-from yoseval.cohort.build import Cohort, in_content_order, next_step, starting_flow
+from yoseval.cohort.build import Cohort, in_content_order, next_step, refuse_reserved, starting_flow
 from yoseval.cohort.protocol import Study, TrialProtocol
 from yoseval.errors import DataError, DesignError, StudyError
 from yoseval.records.read import read_columns, read_header
@@ -54,8 +54,10 @@ def read_prepared(study: Study) -> PreparedFile:
         If an outcome column is also a covariate.
     """
     section = study.file.cohort
-    protocols = [study.protocol(p) for p in (study.include or ("",))]
+    # Where no programme is named, each may still have a table of its own, with covariates of its own.
+    protocols = [study.protocol(p) for p in (study.include or ("", *(p for p in study.file.programmes if p != "include")))]
     wanted = list(dict.fromkeys(c for p in protocols for c in (*p.design.covariates, *p.design.exact)))
+    refuse_reserved(wanted)
     _refuse_outcomes(study, [*wanted, section.programme])
     _require_outcome_columns(study)
     roles = [section.programme] if section.id is None else [section.id, section.programme]
@@ -64,7 +66,10 @@ def read_prepared(study: Study) -> PreparedFile:
     ids = identities(faults, section.id) if section.id else _row_numbers(len(table.columns))
     programme = table.columns[section.programme]
     faults.note(
-        section.programme, "no programme", programme.isna().to_numpy(), f"Write '{section.comparison}' for the comparison."
+        section.programme,
+        "no programme",
+        (programme.fillna("").str.strip() == "").to_numpy(),
+        f"Write '{section.comparison}' for the comparison.",
     )
     faults.raise_if_any()
     missing = frozenset(section.missing)

@@ -20,6 +20,8 @@ from yoseval.frames import make_frame
 
 STUDY_FILE = "study.toml"
 TimeUnit = Literal["days", "weeks", "months"]
+# The keys of outcomes.measures.MEASURES, which this floor must not import; a test compares the two.
+MeasureName = Literal["risk_difference", "risk_ratio", "survival_difference", "restricted_mean_difference", "hazard_ratio"]
 
 
 class _Section(BaseModel):
@@ -71,6 +73,12 @@ class DesignSection(_Section):
     caliper_scale: Literal["logit", "score"] = "logit"
     max_smd: Annotated[float, Field(gt=0, le=0.25)] = 0.10
 
+    @field_validator("caliper", mode="before")
+    @classmethod
+    def _no_caliper(cls, value: Any) -> Any:
+        # TOML has no null.
+        return None if value == "none" else value
+
     @model_validator(mode="after")
     def _coherent(self) -> "DesignSection":
         if self.history and self.history not in self.covariates:
@@ -84,7 +92,7 @@ class OutcomeSection(_Section):
     """One of ``[[outcomes]]``: an event, how long people were followed, and the measure."""
 
     name: str
-    measure: str = "risk_difference"
+    measure: MeasureName = "risk_difference"
     event: str | None = None
     censored: str | None = None
     days: str | None = None
@@ -255,12 +263,15 @@ def read_study(folder: str | Path) -> Study:
     >>> read_study("data/recid").file.study.title  # doctest: +SKIP
     """
     where = Path(folder)
+    if where.suffix == ".toml" and where.name != STUDY_FILE:
+        raise StudyError(f"A study file is called {STUDY_FILE}; this is {where.name}.", "Give each study a folder of its own.")
     file = where if where.suffix == ".toml" else where / STUDY_FILE
     if not file.is_file():
         raise StudyError(f"There is no {STUDY_FILE} in {where}.", f"Write one with 'yoseval init {where}'.")
     content = _load(file)
     _refuse_records(content)
     study = Study(file.parent, _validated(StudyFile, content, file.name))
+    _check_include(study.file)
     for programme, own in study.file.programmes.items():
         if programme != "include":
             _check_own_table(programme, own)
@@ -320,6 +331,14 @@ def _fields_at(path: list[str], model: type[BaseModel]) -> Mapping[str, Any]:
     }
     inner: type[BaseModel] = sections[path[0]] if path and path[0] in sections else model
     return inner.model_fields
+
+
+def _check_include(file: StudyFile) -> None:
+    include = file.programmes.get("include", [])
+    if not isinstance(include, list) or not all(isinstance(p, str) and p for p in include):
+        raise StudyError("'programmes.include' must be a list of programmes in quotes.", 'Write include = ["mentoring"].')
+    if file.cohort.comparison in include:
+        raise StudyError(f"'{file.cohort.comparison}' is the comparison and cannot be a programme.", "Take it out of include.")
 
 
 def _check_own_table(programme: str, own: Any) -> None:

@@ -33,7 +33,7 @@ estimand   = "ATT"                       # the effect on those who started
 covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "area", "school_hours"]
 history    = "prior_offences"            # offending before time zero: the prognostic score is fitted on it
 # exact    = ["sex"]                     # nearest: match only within these
-# caliper  = 0.2                         # nearest: in standard deviations of the logit of the score
+# caliper  = 0.2                         # nearest: in standard deviations of the logit of the score; "none" for none
 # ratio    = 1                           # nearest: comparison children for each
 
 [[outcomes]]                             # the first is the primary one

@@ -32,7 +32,7 @@ class WeightEstimation:
     influence: Floats
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weighting:
     """What a method gives back about the n units of a cohort.
 

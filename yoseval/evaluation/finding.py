@@ -228,7 +228,8 @@ def _doubts(evidence: Evidence, primary: Outcome) -> tuple[str, ...]:
     doubts = (
         ("treated_lost", design is not None and design.estimand == "ATM"),
         ("checks_disagree", any(c.agrees is False for c in primary.checks)),
-        ("hidden_bias_could_explain", limit < WEAK_E_VALUE),
+        # Where the interval holds no difference there is no claim for hidden bias to explain away.
+        ("hidden_bias_could_explain", 1.0 < limit < WEAK_E_VALUE),
         ("small_sample", min(e.n_treated, e.effective_n) < SMALL_ARM),
     )
     return tuple(code for code, holds in doubts if holds)

@@ -241,10 +241,18 @@ def _public_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
         "sizes": join_frames("sizes", [t.balance.sizes if t.balance else _sizes(t) for t in trials if t.cohort is not None]),
         "attrition": join_frames("attrition", [_flow(t, portfolio) for t in trials if t.cohort is not None]),
         "overlap": join_frames("overlap", [overlap_frame(t.design) for t in designed if t.design]),
-        "curves": join_frames("curves", [o.curves for o in outcomes]),
+        "curves": join_frames("curves", [c for e in evidence for c in _distinct_curves(e)]),
         "checks": join_frames("checks", [c.to_frame() for c in checks]),
         "protocol": protocol_frames(portfolio.study, trials),
     }
+
+
+def _distinct_curves(evidence: Evidence) -> list[pd.DataFrame]:
+    """Return one pair of curves for each event and horizon: two measures of one event share theirs."""
+    found: dict[tuple[str, str, float], pd.DataFrame] = {}
+    for o in evidence.outcomes:
+        found.setdefault((o.section.event_column, o.section.time_column, o.section.horizon), o.curves)
+    return list(found.values())
 
 
 def _estimates(portfolio: Portfolio) -> pd.DataFrame:
@@ -270,7 +278,7 @@ def _flow(trial: EmulatedTrial, portfolio: Portfolio) -> pd.DataFrame:
     """Return the flow as far as it went: to the outcome, to the design, or to the file."""
     for finding in portfolio.findings:
         primary = finding.evidence.primary
-        if finding.evidence.trial is trial and primary is not None:
+        if finding.programme == trial.protocol.programme and primary is not None:
             return primary.attrition
     if trial.design is not None:
         return trial.design.attrition

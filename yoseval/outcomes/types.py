@@ -71,7 +71,11 @@ class FollowUp:
             If an event is not 0/1 or a time is missing, negative or not finite.
         """
         n = len(frame)
-        ids = frame[id].astype(str).to_numpy(dtype=object) if id else np.array([f"{i:09d}" for i in range(1, n + 1)], dtype=object)
+        ids = (
+            frame[id].astype(str).to_numpy(dtype=object)
+            if id
+            else np.array([f"{i:09d}" for i in range(1, n + 1)], dtype=object)
+        )
         events = frame[event].to_numpy(dtype=np.float64, na_value=np.nan)
         times = np.ones(n) if time is None else frame[time].to_numpy(dtype=np.float64, na_value=np.nan)
         _require(np.isin(events, (0.0, 1.0)), f"'{event}' must be 0 or 1")
@@ -165,9 +169,30 @@ class Estimate:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one tidy row: the public frame ``estimates``."""
-        own = ("programme", "outcome", "measure", "method", "estimand", "role", "treated_value", "comparison_value",
-               "estimate", "std_error", "df", "conf_low", "conf_high", "p_value", "interval", "n_treated", "n_comparison",
-               "effective_n", "events_treated", "events_comparison", "horizon", "time_unit")
+        own = (
+            "programme",
+            "outcome",
+            "measure",
+            "method",
+            "estimand",
+            "role",
+            "treated_value",
+            "comparison_value",
+            "estimate",
+            "std_error",
+            "df",
+            "conf_low",
+            "conf_high",
+            "p_value",
+            "interval",
+            "n_treated",
+            "n_comparison",
+            "effective_n",
+            "events_treated",
+            "events_comparison",
+            "horizon",
+            "time_unit",
+        )
         row = {name: [getattr(self, name)] for name in own}
         return make_frame("estimates", pd.DataFrame({**row, "notes": [" | ".join(self.notes)]}))
 

@@ -15,6 +15,7 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.errors import StudyError
 from yoseval.frames import make_frame
+from yoseval.reporting.coarsen import merged_bins, stepped_curve
 
 HIDDEN_MARK = "[c]"
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
@@ -203,6 +204,8 @@ def _round_rates(draft: _Draft, columns: list[str], policy: Policy) -> None:
 
 _ARM_COUNTS = ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison"]
 _RESULTS = ["treated_value", "comparison_value", "estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted"]
+_ESTIMATE_RESULTS = [*_RESULTS, "df", "interval"]
+_NOT_RATES = ("p_value", "p_adjusted", "e_value", "e_value_limit", "df", "interval")
 _FINDING_RESULTS = [*_RESULTS, "naive_estimate", "naive_conf_low", "naive_conf_high", "e_value", "e_value_limit", "mde"]
 
 
@@ -229,7 +232,7 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
         _round_counts(draft, _ARM_COUNTS, policy)
         on_rates = frame["measure"].isin(("risk_difference", "survival_difference")).to_numpy()
         if policy.rate_decimals is not None:
-            rates = [c for c in columns if c not in ("p_value", "p_adjusted", "e_value", "e_value_limit")]
+            rates = [c for c in columns if c not in _NOT_RATES]
             draft.frame.loc[on_rates, rates] = draft.frame.loc[on_rates, rates].round(policy.rate_decimals)
             _round_rates(draft, ["treated_value", "comparison_value"], policy)
         return draft
@@ -317,20 +320,17 @@ def _with_sisters(terms: pd.Series, counts: Floats, primary: Flags, threshold: i
 
 
 def _overlap(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
-    draft = _start(frame)
-    n = _arm_sizes(frames)
-    for key, rows in frame.groupby(["programme", "sample", "arm"], sort=False).groups.items():
-        # A bin rests on a share of the arm's units.
-        if float(n.get(key, np.nan)) / max(len(rows), 1) < policy.threshold:
-            draft.hidden.loc[rows, ["low", "high", "share"]] = True
+    parts = [merged_bins(bins, policy.threshold) for _, bins in frame.groupby(["programme", "sample", "arm"], sort=False)]
+    draft = _start(pd.concat(parts, ignore_index=True) if parts else frame)
     for column in ("low", "high", "share"):
         draft.frame[column] = draft.frame[column].round(3)
+    _round_counts(draft, ["n"], policy)
     return draft
 
 
 def _curves(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     parts = [
-        _stepped(rows, policy) if kind == "curve" else rows
+        stepped_curve(rows, policy.threshold) if kind == "curve" else rows
         for (_, _, kind, _), rows in frame.groupby(["programme", "outcome", "kind", "arm"], sort=False)
     ]
     draft = _start(pd.concat(parts, ignore_index=True) if parts else frame)
@@ -345,36 +345,13 @@ def _curves(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return draft
 
 
-def _stepped(curve: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """Keep the steps that stand on a block of at least ``threshold`` events, the last reaching the end."""
-    ordered = curve.sort_values("time", kind="stable")
-    events = ordered["n_events"].astype("float64").fillna(0.0).to_numpy()
-    total = events.sum()
-    last = len(ordered) - 1
-    keep, blocks, since = [0], [0.0], 0.0
-    for i in range(1, last):
-        since += events[i]
-        # A block is closed only if what is left after it makes another one.
-        if since >= policy.threshold and total - (sum(blocks) + since) >= policy.threshold:
-            keep.append(i)
-            blocks.append(since)
-            since = 0.0
-    since += events[last] if last else 0.0
-    if last and (since >= policy.threshold):
-        keep.append(last)
-        blocks.append(since)
-    stepped = ordered.iloc[keep].copy()
-    stepped["n_events"] = pd.array([int(b) for b in blocks], dtype="Int64")
-    return stepped
-
-
 def _as_it_is(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return _start(frame)
 
 
 _RULES: Mapping[str, Callable[[pd.DataFrame, Policy, Frames], _Draft]] = {
     "findings": _effects(_FINDING_RESULTS),
-    "estimates": _effects(_RESULTS),
+    "estimates": _effects(_ESTIMATE_RESULTS),
     "balance": _balance,
     "sizes": _sizes,
     "attrition": _attrition,

@@ -1,0 +1,135 @@
+"""Do intervals hold what they promise? Simulated studies with a known effect, confounded by risk.
+
+The slice runs in every test run; ``pytest -m grid tests/statistical`` runs the full grid and prints a table.
+Every child's risk is linear in the covariates and every child's effect is the same, so that all estimands
+agree and the truth is known exactly.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from yoseval.cohort.build import Cohort
+from yoseval.design.methods import build_design
+from yoseval.design.unadjusted import unadjusted_design
+from yoseval.errors import DesignError
+from yoseval.outcomes.measures import estimate_effect
+from yoseval.outcomes.types import FollowUp
+
+METHODS = ("entropy", "overlap", "nearest")
+SLICE = 200
+GRID = 2000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of the grid: size, effect and how strongly risk decides who starts."""
+
+    n: int
+    effect: float
+    selection: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the replicates of one cell gave."""
+
+    replicates: int
+    coverage: float
+    rejected: float
+    bias: float
+    naive_bias: float
+    refused: int
+
+    @property
+    def bias_error(self) -> float:
+        return self._spread / math.sqrt(self.replicates)
+
+    _spread: float = 0.0
+
+
+def simulate_study(cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
+    prior = np.minimum(rng.poisson(2.0, cell.n), 8).astype(float)
+    age = rng.uniform(12, 18, cell.n)
+    girl = (rng.random(cell.n) < 0.25).astype(float)
+    risk = 0.42 + 0.035 * (prior - 2) - 0.015 * (age - 15) - 0.05 * (girl - 0.25)
+    logit = -0.75 + cell.selection * (0.35 * (prior - 2) - 0.12 * (age - 15) - 0.4 * (girl - 0.25))
+    started = rng.random(cell.n) < 1 / (1 + np.exp(-logit))
+    event = rng.random(cell.n) < risk + cell.effect * started
+    days = np.where(event, rng.integers(1, 366, cell.n), 365)
+    # One in twelve leaves early, whoever they are: censored, not dropped.
+    leaves = np.where(rng.random(cell.n) < 1 / 12, rng.integers(30, 365, cell.n), 366)
+    seen = event & (days <= leaves)
+    return pd.DataFrame(
+        {
+            "id": [str(i) for i in range(cell.n)],
+            "started": started.astype(int),
+            "prior": prior,
+            "age": age,
+            "girl": girl,
+            "reoffended": seen.astype(int),
+            "days": np.minimum(days, np.minimum(leaves, 365)).astype(float),
+        }
+    )
+
+
+def run_cell(cell: Cell, method: str, replicates: int, seed: int) -> Result:
+    covered, rejected, error, naive, refused = 0, 0, [], [], 0
+    for replicate in range(replicates):
+        rng = np.random.default_rng([seed, replicate])
+        frame = simulate_study(cell, rng)
+        cohort = Cohort.from_frame(frame, treated="started", id="id", covariates=["prior", "age", "girl"])
+        followup = FollowUp.from_frame(frame, event="reoffended", time="days", id="id", horizon=365)
+        try:
+            estimate = estimate_effect(followup, build_design(cohort, method), "risk_difference")
+        except DesignError:
+            refused += 1
+            continue
+        covered += estimate.conf_low <= cell.effect <= estimate.conf_high
+        rejected += estimate.conf_low > 0 or estimate.conf_high < 0
+        error.append(estimate.estimate - cell.effect)
+        naive.append(estimate_effect(followup, unadjusted_design(cohort), "risk_difference").estimate - cell.effect)
+    done = len(error)
+    return Result(
+        done, covered / done, rejected / done, float(np.mean(error)), float(np.mean(naive)), refused, float(np.std(error))
+    )
+
+
+SLICE_CELLS = [Cell(n, effect, 1.0) for n in (150, 600) for effect in (0.0, -0.15)]
+GRID_CELLS = [Cell(n, effect, selection) for n in (150, 300, 600) for effect in (0.0, -0.15) for selection in (0.0, 1.0, 1.6)]
+
+
+def reach(share: float, replicates: int, *, errors: float = 3.0) -> float:
+    """Return so many Monte Carlo standard errors of a share."""
+    return errors * math.sqrt(share * (1 - share) / replicates)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("cell", SLICE_CELLS, ids=lambda c: f"n{c.n}_effect{c.effect:g}")
+def test_intervals_cover_and_nulls_are_not_rejected_too_often(cell: Cell, method: str) -> None:
+    result = run_cell(cell, method, SLICE, seed=20261123)
+
+    assert result.refused <= 0.02 * SLICE
+    assert result.coverage >= 0.95 - reach(0.95, result.replicates)
+    assert abs(result.bias) <= 3.5 * result.bias_error + 0.01 * (method == "nearest")
+    assert result.naive_bias > 0.03
+    if cell.effect == 0.0:
+        assert result.rejected <= 0.05 + reach(0.05, result.replicates)
+
+
+@pytest.mark.grid
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("cell", GRID_CELLS, ids=lambda c: f"n{c.n}_effect{c.effect:g}_selection{c.selection:g}")
+def test_full_grid(cell: Cell, method: str, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_cell(cell, method, GRID, seed=7)
+
+    with capsys.disabled():
+        print(
+            f"\n{method:8} n={cell.n} effect={cell.effect:+.2f} selection={cell.selection}: coverage {result.coverage:.3f} "
+            f"rejected {result.rejected:.3f} bias {result.bias:+.4f} (error {result.bias_error:.4f}) naive {result.naive_bias:+.3f} "
+            f"refused {result.refused}"
+        )
+    assert 0.93 - reach(0.95, result.replicates) <= result.coverage <= 0.985 + reach(0.985, result.replicates)

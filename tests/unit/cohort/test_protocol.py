@@ -1,0 +1,268 @@
+"""The study file: every key is known, every fault is named, and each programme gets its protocol."""
+
+import tomllib
+from datetime import date
+from typing import get_args
+
+import pytest
+
+from yoseval.cohort.protocol import MeasureName, read_study
+from yoseval.errors import StudyError
+from yoseval.frames import check_frame
+from yoseval.outcomes.measures import MEASURES
+
+BASE = """
+[study]
+title = "A study"
+cohort = "people.csv"
+
+[cohort]
+id = "person"
+programme = "programme"
+comparison = "none"
+names = { a = "Programme A" }
+
+[design]
+covariates = ["age", "sex"]
+caliper = 0.2
+
+[[outcomes]]
+name = "again"
+event = "reoffended"
+days = "time"
+horizon_days = 365
+
+[portfolio]
+worthwhile = 5
+
+[engine]
+jobs = 1
+
+[disclosure]
+policy = "tre_10"
+"""
+
+
+@pytest.fixture
+def study_of(tmp_path):
+    def read(text):
+        (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+        return read_study(tmp_path)
+
+    return read
+
+
+def refusal(study_of, text):
+    with pytest.raises(StudyError) as caught:
+        study_of(text)
+    return str(caught.value)
+
+
+def test_a_study_is_read_with_its_defaults(study_of):
+    study = study_of(BASE)
+
+    assert study.file.design.method == "auto"
+    assert study.file.design.candidates == ("entropy", "nearest", "overlap")
+    assert study.file.outcomes[0].measure == "risk_difference"
+    assert study.include == ()
+    assert study.cohort_file == study.folder / "people.csv"
+
+
+def test_the_file_itself_may_be_named(study_of):
+    study = study_of(BASE)
+
+    assert read_study(study.folder / "study.toml").file == study.file
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / "study.toml").write_bytes(b"\xef\xbb\xbf" + BASE.encode())
+
+    assert read_study(tmp_path).file.study.title == "A study"
+
+
+def test_a_date_is_a_date(study_of):
+    study = study_of(BASE.replace('title = "A study"', 'title = "A study"\nextract_date = 2022-06-30'))
+
+    assert study.file.study.extract_date == date(2022, 6, 30)
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"),
+    [
+        ("title", "titel"),
+        ("comparison", "comparision"),
+        ("caliper", "calliper"),
+        ("horizon_days", "horizon_day"),
+        ("worthwhile", "worth_while"),
+        ("jobs", "job"),
+        ("policy", "polcy"),
+    ],
+    ids=["study", "cohort", "design", "outcomes", "portfolio", "engine", "disclosure"],
+)
+def test_an_unknown_key_names_the_nearest_of_its_section(study_of, known, unknown):
+    section = {k: v for k, v in (line.split(" = ", 1) for line in BASE.splitlines() if " = " in line)}
+    message = refusal(study_of, BASE.replace(f"{known} = ", f"{unknown} = {section[known]}\n{known} = ", 1))
+
+    assert f".{unknown}' is not a known key. Did you mean '{known}'?" in message
+
+
+def test_an_unknown_section_names_the_nearest(study_of):
+    assert "'portfolios' is not a known key. Did you mean 'portfolio'?" in refusal(study_of, f"{BASE}\n[portfolios]\nx = 1\n")
+
+
+def test_a_key_that_is_near_to_none_lists_those_there_are(study_of):
+    message = refusal(study_of, BASE.replace("jobs = 1", "zzz = 1"))
+
+    assert "'engine.zzz' is not a known key. Known keys: jobs." in message
+
+
+def test_every_fault_is_named_at_once(study_of):
+    message = refusal(study_of, BASE.replace("caliper = 0.2", "caliper = -1\nratio = 0").replace('"tre_10"', '"strict"'))
+
+    assert "breaks 3 rule(s)" in message
+    assert [k for k in ("'design.caliper", "'design.ratio'", "'disclosure.policy'") if k not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('title = "A study"', "title = 5", "'study.title': input should be a valid string"),
+        ('title = "A study"', "", "'study.title' is missing"),
+        ("jobs = 1", 'jobs = "many"', "'engine.jobs': input should be a valid integer"),
+        ("jobs = 1", "jobs = 0", "'engine.jobs': input should be greater than or equal to 1"),
+        ("horizon_days = 365", "horizon_days = 0", "'outcomes.horizon_days': input should be greater than 0"),
+        ("horizon_days = 365", "horizon_weeks = 52", "the horizon in the same unit"),
+        ("horizon_days = 365", "", "the horizon in the same unit"),
+        ('days = "time"', 'days = "time"\nweeks = "w"', "give one column of times"),
+        ('event = "reoffended"', 'event = "reoffended"\ncensored = "c"', "either event"),
+        ('event = "reoffended"', "", "either event"),
+        ('name = "again"', 'name = "again"\nmeasure = "risk_diff"', "'outcomes.measure': input should be 'risk_difference'"),
+        ('covariates = ["age", "sex"]', 'covariates = "age"', "'design.covariates'"),
+        ('covariates = ["age", "sex"]', "covariates = []", "covariates are needed, unless method = 'randomised'"),
+        ("caliper = 0.2", 'history = "prior"', "history = 'prior' must be one of the covariates"),
+        ("caliper = 0.2", "max_smd = 0.5", "'design.max_smd': input should be less than or equal to 0.25"),
+        ("caliper = 0.2", 'method = "cem"', "'design.method': input should be 'auto'"),
+        ("caliper = 0.2", 'candidates = ["full"]', "'design.candidates'"),
+        ("worthwhile = 5", "worthwhile = 0", "'portfolio.worthwhile': input should be greater than 0"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_named(study_of, old, new, fault):
+    assert BASE.count(old) == 1
+    assert fault.lower() in refusal(study_of, BASE.replace(old, new)).lower()
+
+
+def test_the_measures_of_the_study_file_are_those_there_are():
+    assert get_args(MeasureName) == tuple(MEASURES)
+
+
+def test_a_randomised_programme_needs_no_covariates(study_of):
+    text = BASE.replace('covariates = ["age", "sex"]\ncaliper = 0.2', 'method = "randomised"')
+
+    assert study_of(text).protocol("a").design.covariates == ()
+
+
+def test_two_outcomes_with_one_name_and_measure_are_refused(study_of):
+    second = BASE[BASE.index("[[outcomes]]") : BASE.index("[portfolio]")]
+
+    assert "two outcomes have the same name and measure" in refusal(study_of, BASE.replace("[portfolio]", f"{second}[portfolio]"))
+
+
+def test_one_event_may_be_measured_in_two_ways(study_of):
+    second = BASE[BASE.index("[[outcomes]]") : BASE.index("[portfolio]")] + 'measure = "hazard_ratio"\n'
+
+    assert len(study_of(BASE.replace("[portfolio]", f"{second}[portfolio]")).file.outcomes) == 2
+
+
+@pytest.mark.parametrize("text", ["[study\n", "title = 'x", "a = 1\na = 2\n"])
+def test_what_is_no_toml_is_refused_in_words(study_of, text):
+    with pytest.raises(tomllib.TOMLDecodeError):
+        tomllib.loads(text)
+
+    assert "study.toml is not valid TOML" in refusal(study_of, text)
+
+
+def test_a_file_that_is_not_utf8_is_refused_in_words(tmp_path):
+    (tmp_path / "study.toml").write_bytes('[study]\ntitle = "Caf\xe9"\n'.encode("latin1"))
+
+    with pytest.raises(StudyError, match="is not valid TOML"):
+        read_study(tmp_path)
+
+
+def test_a_folder_without_study_says_how_to_make_one(tmp_path):
+    with pytest.raises(StudyError, match="There is no study.toml in .*yoseval init"):
+        read_study(tmp_path)
+
+
+def test_a_study_file_of_another_name_is_refused(tmp_path):
+    (tmp_path / "other.toml").write_text(BASE, encoding="utf-8")
+
+    with pytest.raises(StudyError, match=r"called study\.toml; this is other\.toml"):
+        read_study(tmp_path / "other.toml")
+
+
+def test_records_are_refused_in_words(study_of):
+    message = refusal(study_of, BASE.replace('cohort = "people.csv"', 'records = "records"'))
+
+    assert "names a folder of records" in message
+    assert 'cohort = "people.csv"' in message
+
+
+def test_a_programme_may_have_a_design_and_a_worthwhile_change_of_its_own(study_of):
+    own = '[programmes.a.design]\nmethod = "nearest"\nratio = 3\n[programmes.a.portfolio]\nworthwhile = 8\n'
+    study = study_of(f"{BASE}\n{own}")
+
+    a, b = study.protocol("a"), study.protocol("b")
+
+    assert (a.design.method, a.design.ratio, a.worthwhile) == ("nearest", 3, 8.0)
+    assert a.design.covariates == ("age", "sex")
+    assert (b.design.method, b.design.ratio, b.worthwhile) == ("auto", 1, 5.0)
+
+
+def test_a_programme_has_the_name_that_is_shown_or_its_id(study_of):
+    study = study_of(BASE)
+
+    assert (study.protocol("a").name, study.protocol("b").name) == ("Programme A", "b")
+
+
+@pytest.mark.parametrize(
+    ("own", "fault"),
+    [
+        ("[programmes.a.design]\ncalliper = 1\n", "'calliper' is not a known key. Did you mean 'caliper'?"),
+        ("[programmes.a.design]\ncaliper = -1\n", "programmes.a.design breaks 1 rule"),
+        ("[programmes.a.outcomes]\nx = 1\n", "'programmes.a.outcomes' is not a known key"),
+        ("[programmes]\na = 1\n", "'programmes.a' must be a table"),
+        ("[programmes.a]\ndesign = 1\n", "'programmes.a.design' must be a table"),
+        ('[programmes]\ninclude = "a"\n', "must be a list of programmes in quotes"),
+        ("[programmes]\ninclude = [1]\n", "must be a list of programmes in quotes"),
+        ('[programmes]\ninclude = ["a", "none"]\n', "'none' is the comparison"),
+    ],
+)
+def test_a_programmes_own_table_that_breaks_a_rule_is_named(study_of, own, fault):
+    assert fault in refusal(study_of, f"{BASE}\n{own}")
+
+
+def test_the_programmes_named_are_kept_in_order(study_of):
+    assert study_of(f'{BASE}\n[programmes]\ninclude = ["b", "a"]\n').include == ("b", "a")
+
+
+@pytest.mark.parametrize(("unit", "horizon"), [("days", 365.0), ("weeks", 52.0), ("months", 12.0)])
+def test_an_outcome_knows_its_unit_its_columns_and_its_horizon(study_of, unit, horizon):
+    text = BASE.replace('days = "time"', f'{unit} = "time"').replace("horizon_days = 365", f"horizon_{unit} = {horizon}")
+    outcome = study_of(text).file.outcomes[0]
+
+    assert (outcome.time_unit, outcome.time_column, outcome.event_column, outcome.horizon) == (unit, "time", "reoffended", horizon)
+
+
+def test_the_column_of_the_censored_stands_for_the_event(study_of):
+    assert study_of(BASE.replace('event = "reoffended"', 'censored = "stayed"')).file.outcomes[0].event_column == "stayed"
+
+
+def test_every_setting_can_be_shown(study_of):
+    frame = check_frame(study_of(BASE).to_frame(), "protocol")
+
+    assert frame.set_index("item")["value"]["title"] == "A study"
+    assert set(frame["section"]) >= {"study", "cohort", "design", "outcomes", "disclosure"}
+
+
+def test_a_caliper_of_none_is_no_caliper(study_of):
+    assert study_of(BASE.replace("caliper = 0.2", 'caliper = "none"')).file.design.caliper is None

@@ -1,0 +1,231 @@
+"""Balance: definitions by hand, the gate, sizes and overlap."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ks_2samp
+
+from yoseval.design.balance import assess_balance, balance_statistics, overlap_frame
+from yoseval.design.methods import build_design
+from yoseval.frames import check_frame
+
+
+@pytest.fixture
+def two_arms():
+    rng = np.random.default_rng(8)
+    treated = np.arange(60) < 25
+    numeric = rng.normal(size=60).round(1)
+    flag = (rng.random(60) < 0.4).astype(float)
+    return np.column_stack([numeric, flag]), np.array([False, True]), treated, rng.random(60) * (rng.random(60) < 0.8)
+
+
+def test_unweighted_statistics_are_the_textbook_ones(two_arms):
+    x, is_flag, treated, _ = two_arms
+
+    found = balance_statistics(x, is_flag, treated, np.ones(60))
+
+    one, zero = x[treated], x[~treated]
+    p = one[:, 1].mean()
+    spread = [one[:, 0].std(ddof=1), np.sqrt(p * (1 - p))]
+    assert found.std_mean_diff == pytest.approx((one.mean(axis=0) - zero.mean(axis=0)) / spread, rel=1e-12)
+    assert found.variance_ratio[0] == pytest.approx(one[:, 0].var(ddof=1) / zero[:, 0].var(ddof=1), rel=1e-12)
+    assert found.ks == pytest.approx([ks_2samp(one[:, j], zero[:, j]).statistic for j in (0, 1)], abs=1e-12)
+
+
+def test_the_variance_ratio_of_a_flag_is_empty(two_arms):
+    x, is_flag, treated, weight = two_arms
+
+    assert np.isnan(balance_statistics(x, is_flag, treated, weight).variance_ratio[1])
+
+
+def test_means_variances_and_distribution_functions_are_weighted(two_arms):
+    x, is_flag, treated, weight = two_arms
+
+    found = balance_statistics(x, is_flag, treated, weight)
+
+    shares = [np.where(arm, weight, 0) / weight[arm].sum() for arm in (treated, ~treated)]
+    variances = [(s @ (x[:, 0] - s @ x[:, 0]) ** 2) / (1 - s @ s) for s in shares]
+    gap = max(abs((shares[0] - shares[1]) @ (x[:, 0] <= value)) for value in x[:, 0])
+    assert found.mean_treated == pytest.approx(shares[0] @ x, rel=1e-12)
+    assert found.variance_ratio[0] == pytest.approx(variances[0] / variances[1], rel=1e-12)
+    assert found.ks[0] == pytest.approx(gap, abs=1e-12)
+    assert found.ks[1] == pytest.approx(abs((shares[0] - shares[1]) @ x[:, 1]), abs=1e-12)
+
+
+def test_the_standardising_spread_is_that_of_the_unweighted_groups(two_arms):
+    x, is_flag, treated, weight = two_arms
+
+    found = balance_statistics(x, is_flag, treated, weight)
+
+    difference = found.mean_treated[0] - found.mean_comparison[0]
+    assert found.std_mean_diff[0] == pytest.approx(difference / x[treated, 0].std(ddof=1), rel=1e-12)
+
+
+def test_pooled_differences_use_both_arms(two_arms):
+    x, is_flag, treated, weight = two_arms
+
+    found = balance_statistics(x, is_flag, treated, weight, pooled=True)
+
+    pooled = np.sqrt((x[treated, 0].var(ddof=1) + x[~treated, 0].var(ddof=1)) / 2)
+    assert found.std_mean_diff[0] == pytest.approx((found.mean_treated[0] - found.mean_comparison[0]) / pooled, rel=1e-12)
+
+
+def test_a_constant_has_no_difference():
+    x = np.full((5, 1), 0.1)
+
+    found = balance_statistics(x, np.array([False]), np.array([True, True, False, False, False]), np.ones(5))
+
+    assert found.std_mean_diff[0] == 0
+
+
+def test_a_difference_that_cannot_be_standardised_is_not_a_number():
+    x = np.array([[1.0], [1.0], [0.0], [2.0], [5.0]])
+
+    found = balance_statistics(x, np.array([False]), np.array([True, True, False, False, False]), np.ones(5))
+
+    assert np.isnan(found.std_mean_diff[0])
+
+
+def test_a_difference_that_cannot_be_standardised_fails_the_gate_and_is_noted(frame, make_cohort):
+    frame["tests"] = np.where(frame["started"] == 1, 3.0, np.arange(300) % 7)
+    design = build_design(make_cohort(frame, covariates=["tests"]), caliper=None)
+
+    balance = assess_balance(design)
+
+    assert not balance.balanced
+    assert np.isnan(balance.max_smd)
+    assert "tests does not vary" in balance.notes[0]
+
+
+def test_frames_have_the_public_columns_and_every_term(cohort):
+    balance = assess_balance(build_design(cohort))
+
+    check_frame(balance.statistics, "balance")
+    check_frame(balance.sizes, "sizes")
+    before = balance.to_frame().query("sample == 'before'")
+    assert before["term"].tolist() == [*cohort.matrix().terms, "propensity score"]
+    assert before["kind"].tolist() == [*cohort.matrix().kinds, "score"]
+
+
+def test_a_cohort_with_a_history_has_a_prognostic_row(frame, make_cohort):
+    balance = assess_balance(build_design(make_cohort(frame, history="prior")))
+
+    last = balance.statistics.iloc[-1]
+    assert (last["term"], last["kind"]) == ("prognostic score", "prognostic")
+    assert balance.prognostic_smd == pytest.approx(abs(last["std_mean_diff"]), abs=1e-15)
+
+
+def test_exactly_balanced_arms_pass_the_gate(cohort):
+    balance = assess_balance(build_design(cohort, "entropy"))
+
+    assert balance.balanced
+    assert balance.max_smd == pytest.approx(0, abs=1e-10)
+
+
+def test_the_gate_is_the_largest_difference_of_the_terms_after(cohort):
+    design = build_design(cohort, caliper=None)
+    after = assess_balance(design).statistics.query("sample == 'after' and kind != 'score'")
+    largest = after["std_mean_diff"].abs().max()
+
+    at, below = assess_balance(design, max_smd=largest), assess_balance(design, max_smd=largest * 0.999)
+
+    assert at.max_smd == largest
+    assert (at.balanced, below.balanced) == (True, False)
+
+
+def test_a_prognostic_difference_above_a_twentieth_fails_the_gate_alone(frame, make_cohort):
+    design = build_design(make_cohort(frame, history="prior"))
+    raw = dataclasses.replace(design, weighting=dataclasses.replace(design.weighting, weight=np.ones(300)))
+
+    balance = assess_balance(raw, max_smd=10.0)
+
+    assert balance.prognostic_smd > 0.05
+    assert not balance.balanced
+
+
+def test_the_propensity_score_has_no_part_in_the_gate(cohort):
+    balance = assess_balance(build_design(cohort, "entropy"), max_smd=1e-9)
+
+    score = balance.statistics.query("sample == 'after' and kind == 'score'")["std_mean_diff"].abs().item()
+    assert score > 1e-4
+    assert balance.balanced
+
+
+def test_overlap_designs_are_standardised_by_both_arms(cohort):
+    before = assess_balance(build_design(cohort, "overlap")).statistics.query("sample == 'before'").set_index("term")
+
+    age, treated = cohort.units["age"].to_numpy(), cohort.treated
+    pooled = np.sqrt((age[treated].var(ddof=1) + age[~treated].var(ddof=1)) / 2)
+    assert before.loc["age", "std_mean_diff"] == pytest.approx((age[treated].mean() - age[~treated].mean()) / pooled, rel=1e-12)
+
+
+def test_a_renamed_effect_on_the_treated_is_standardised_by_the_treated(cohort):
+    design = build_design(cohort, caliper=0.001)
+
+    before = assess_balance(design).statistics.query("sample == 'before'").set_index("term")
+
+    age, treated = cohort.units["age"].to_numpy(), cohort.treated
+    expected = (age[treated].mean() - age[~treated].mean()) / age[treated].std(ddof=1)
+    assert design.estimand == "ATM"
+    assert before.loc["age", "std_mean_diff"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_sizes_are_units_used_and_effective_sizes(cohort):
+    design = build_design(cohort, "entropy")
+
+    sizes = assess_balance(design).sizes.set_index(["sample", "arm"])
+
+    w = design.weight[~design.treated]
+    assert sizes.loc[("after", "comparison"), "effective_n"] == pytest.approx(w.sum() ** 2 / (w**2).sum(), rel=1e-12)
+    assert sizes.loc[("before", "comparison"), "effective_n"] == sizes.loc[("before", "comparison"), "n"] == len(w)
+    assert sizes.loc[("after", "treated"), "n"] == design.treated.sum()
+
+
+def test_without_covariates_a_randomised_comparison_is_balanced(frame, make_cohort):
+    balance = assess_balance(build_design(make_cohort(frame, covariates=[], randomised=True), "randomised"))
+
+    assert (balance.balanced, balance.max_smd) == (True, 0.0)
+
+
+def test_a_summary_is_short(cohort):
+    assert len(str(assess_balance(build_design(cohort))).splitlines()) <= 8
+
+
+@pytest.mark.parametrize("method", ["nearest", "overlap"])
+def test_overlap_shares_sum_to_one_and_follow_the_scores(cohort, method):
+    design = build_design(cohort, method)
+
+    overlap = overlap_frame(design)
+
+    check_frame(overlap, "overlap")
+    assert overlap.groupby(["sample", "arm"])["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
+    last = overlap[(overlap["sample"] == "after") & (overlap["arm"] == "comparison")].iloc[-1]
+    inside = ~design.treated & (design.weighting.score >= last["low"])
+    assert last["share"] == pytest.approx(design.weight[inside].sum() / design.weight[~design.treated].sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [14, 19, 20, 75, 300])
+def test_overlap_bins_hold_at_least_ten_units_and_a_twentieth(frame, make_cohort, n):
+    some = pd.concat([frame[frame["started"] == 1].head(n // 2), frame[frame["started"] == 0].head(n - n // 2)])
+    design = build_design(make_cohort(some, covariates=["age"]), "overlap")
+
+    bins = overlap_frame(design).query("sample == 'before' and arm == 'treated'")
+
+    score = design.weighting.score
+    counts = [((score >= low) & (score < high)).sum() for low, high in zip(bins["low"], bins["high"], strict=True)]
+    assert sum(counts) == len(score)
+    assert min(counts) >= min(max(10, len(score) / 20), len(score))
+    assert (bins["low"].to_numpy()[1:] == bins["high"].to_numpy()[:-1]).all()
+
+
+def test_the_outer_edges_of_the_overlap_are_nobodys_score(cohort):
+    design = build_design(cohort, "overlap")
+
+    overlap = overlap_frame(design)
+
+    for edge in (overlap["low"].min(), overlap["high"].max()):
+        assert edge == pytest.approx(round(edge, 2), abs=1e-12)
+    assert overlap["low"].min() <= design.weighting.score.min()
+    assert overlap["high"].max() > design.weighting.score.max()

@@ -1,0 +1,86 @@
+"""The propensity score: a logit on independent terms, with separation named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from yoseval.cohort.covariates import code_covariates
+from yoseval.design.propensity import fit_propensity
+from yoseval.errors import DesignError
+
+
+def test_scores_are_those_of_a_logistic_regression(frame):
+    treated = frame["started"].to_numpy() == 1
+    matrix = code_covariates(frame, ("age", "prior", "area", "sex"))
+
+    propensity = fit_propensity(matrix, treated)
+
+    design = sm.add_constant(pd.get_dummies(frame[["age", "prior", "area", "sex"]], drop_first=True).astype(float))
+    other = sm.Logit(treated.astype(float), design).fit(disp=0, tol=1e-14, maxiter=100)
+    assert propensity.score == pytest.approx(other.predict(), abs=1e-9)
+    assert propensity.terms_used == ("age", "prior", "area: south", "area: west", "sex: m")
+
+
+def test_the_linear_score_is_rounded_to_eight_decimals(frame):
+    propensity = fit_propensity(code_covariates(frame, ("age", "prior")), frame["started"].to_numpy() == 1)
+
+    assert (propensity.linear == np.round(propensity.linear, 8)).all()
+    # Rounding to 8 decimals moves a number by at most half a unit of the last.
+    assert propensity.linear == pytest.approx(np.log(propensity.score / (1 - propensity.score)), abs=5.1e-9)
+
+
+def test_aliased_and_constant_terms_are_left_out_and_named(frame):
+    wide = frame.assign(months=frame["age"] * 12, country="england", one=7.0)
+    treated = frame["started"].to_numpy() == 1
+
+    propensity = fit_propensity(code_covariates(wide, ("age", "one", "months", "country", "sex")), treated)
+
+    narrow = fit_propensity(code_covariates(frame, ("age", "sex")), treated)
+    assert propensity.terms_dropped == ("one", "months")
+    assert "one, months" in propensity.notes()[0]
+    assert propensity.score == pytest.approx(narrow.score, abs=1e-12)
+
+
+def test_without_dropped_terms_there_is_no_note(frame):
+    propensity = fit_propensity(code_covariates(frame, ("age",)), frame["started"].to_numpy() == 1)
+
+    assert propensity.notes() == ()
+
+
+def test_without_covariates_every_score_is_the_share_treated(frame):
+    treated = frame["started"].to_numpy() == 1
+
+    assert fit_propensity(code_covariates(frame, ()), treated).score == pytest.approx(treated.mean(), abs=1e-12)
+
+
+@pytest.mark.parametrize("arm", [0, 1])
+def test_a_category_of_one_arm_only_is_an_error_that_names_it(frame, arm):
+    rows = frame.index[frame["started"] == arm][:3]
+    frame.loc[rows, "area"] = "abroad"
+
+    with pytest.raises(DesignError, match="has 'area: abroad': there is nobody") as caught:
+        fit_propensity(code_covariates(frame, ("age", "area")), frame["started"].to_numpy() == 1)
+
+    assert caught.value.remedy == "Merge the rare category with another, or leave the covariate out."
+
+
+def test_a_reference_category_of_one_arm_only_is_named_itself(frame):
+    frame.loc[frame.index[frame["started"] == 1][:3], "area"] = "abroad"
+
+    with pytest.raises(DesignError, match=r"has 'area: abroad': there"):
+        fit_propensity(code_covariates(frame, ("area",)), frame["started"].to_numpy() == 1)
+
+
+def test_a_numeric_covariate_that_separates_the_arms_is_named(frame):
+    frame["hours"] = frame["started"] * 10.0 + frame["age"] / 10
+
+    with pytest.raises(DesignError, match="'hours'"):
+        fit_propensity(code_covariates(frame, ("prior", "hours")), frame["started"].to_numpy() == 1)
+
+
+def test_an_indicator_of_missing_values_in_one_arm_only_is_named(frame):
+    frame.loc[frame.index[frame["started"] == 1][:4], "age"] = np.nan
+
+    with pytest.raises(DesignError, match="'age: not recorded'"):
+        fit_propensity(code_covariates(frame, ("age",)), frame["started"].to_numpy() == 1)
