@@ -64,6 +64,7 @@ _NAMES = {
     "NotEvaluableError": "errors",
     "DesignError": "errors",
     "EstimationError": "errors",
+    "FollowUpTooShortError": "errors",
     "ReportError": "errors",
     "EnvironmentFault": "errors",
 }

@@ -205,8 +205,13 @@ def _render(stage: Path, tick: Callable[[str, str], None]) -> list[str]:
     """Render every report of a run; a report that fails does not stop the others."""
     from yoseval.reporting.render import render_all  # noqa: PLC0415
 
-    rendered = render_all(stage, on_progress=lambda r: tick("Rendering", r.name))
-    return [r.note for r in rendered if r.failed]
+    try:
+        rendered = render_all(stage, pdf=("board_briefing", "technical"), on_progress=lambda r: tick("Rendering", r.path.name))
+    except ReportError as problem:
+        return [str(problem)]
+    for note in dict.fromkeys(r.note for r in rendered if r.note):
+        typer.echo(note, err=True)
+    return []
 
 
 def _finish(run: Any, faults: list[str]) -> None:

@@ -9,6 +9,7 @@
     ├── NotEvaluableError       12   no programme can be evaluated
     │   ├── DesignError              a fair comparison could not be built
     │   └── EstimationError          an effect could not be estimated
+    │       └── FollowUpTooShortError    nobody was followed to the horizon
     ├── ReportError             13   a report could not be rendered
     └── EnvironmentFault        14   disk, permission, lock
 
@@ -73,6 +74,10 @@ class DesignError(NotEvaluableError):
 
 class EstimationError(NotEvaluableError):
     """An effect could not be estimated for one programme."""
+
+
+class FollowUpTooShortError(EstimationError):
+    """Nobody of an arm was followed to the horizon."""
 
 
 class ReportError(YosevalError):

@@ -97,7 +97,7 @@ COLUMNS: Mapping[str, Column] = {
     "ks": Column("float", "largest gap between the weighted distribution functions"),
     # flow
     "step": Column("integer", "place in the flow, from 1"),
-    "stage": Column("text", "where the units left: file, cohort, design, outcome"),
+    "stage": Column("text", "where the units left: file, cohort, design, outcome; or a stage of the way through a programme"),
     "reason": Column("text", "why the units left, in words; 'read' and 'analysed' begin and end the flow"),
     "n_lost": Column("integer", "units lost at this step"),
     "n_left": Column("integer", "units left after this step"),
@@ -107,7 +107,7 @@ COLUMNS: Mapping[str, Column] = {
     "n_events": Column("integer", "units with the outcome at `time` (raw) or since the step before (safe)"),
     "low": Column("float", "lower edge of a bin"),
     "high": Column("float", "upper edge of a bin"),
-    "share": Column("float", "share of the arm in the bin"),
+    "share": Column("float", "share of the arm in the bin, or of a programme's referrals or sessions"),
     # checks and protocol
     "check": Column("text", "name of the check, a key of CHECKS"),
     "question": Column("text", "the check as a question"),
@@ -115,6 +115,29 @@ COLUMNS: Mapping[str, Column] = {
     "value": Column("text", "value, as text"),
     "section": Column("text", "part of the protocol"),
     "item": Column("text", "what is fixed"),
+    # quality of the records
+    "table": Column("text", "table of the records standard"),
+    "column": Column("text", "column of the table; empty where a rule is about the table as a whole"),
+    "source": Column("text", "file the rows came from"),
+    "dimension": Column("text", "completeness, validity, uniqueness, timeliness or consistency"),
+    "rule": Column("text", "what was checked, in words: what a row looks like that passes"),
+    "failing": Column("integer", "how many of `n` do not pass"),
+    "score": Column("float", "how many of every 100 pass; 0 where a table is not there"),
+    "need": Column("text", "how much an evaluation needs it: essential, important or useful"),
+    "consequence": Column("text", "what the weakness means for an evaluation, in words"),
+    "remedy": Column("text", "what to record from now on, in words"),
+    # delivery
+    "unit": Column("text", "what is counted: referrals or sessions"),
+    "result": Column("text", "reached, not_reached, under_way or not_recorded"),
+    "suitability": Column("text", "met, not_met, not_assessed or not_recorded"),
+    "wait": Column("text", "which wait: order_to_referral, referral_to_offer, offer_to_start, order_to_start, start_to_session"),
+    "lower_quartile": Column("float", "days within which a quarter had waited"),
+    "median": Column("float", "days within which half had waited"),
+    "upper_quartile": Column("float", "days within which three quarters had waited"),
+    "n_reversed": Column("integer", "referrals whose later step is dated before the earlier one"),
+    "n_not_recorded": Column("integer", "referrals without one of the two dates"),
+    "issue": Column("text", "code of a contradiction or gap in the records of delivery"),
+    "n_of": Column("integer", "how many the issue could have concerned"),
 }
 
 FRAMES: Mapping[str, tuple[str, ...]] = {
@@ -219,6 +242,11 @@ FRAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "checks": ("programme", "outcome", "check", "question", "value", "answer"),
     "protocol": ("programme", "section", "item", "value"),
+    "quality": ("table", "column", "source", "dimension", "rule", "n", "failing", "score", "need", "consequence", "remedy"),
+    "delivery": ("programme", "name", "step", "unit", "stage", "result", "n", "share"),
+    "suitability": ("programme", "name", "suitability", "n", "share"),
+    "delays": ("programme", "name", "wait", "n", "lower_quartile", "median", "upper_quartile", "n_reversed", "n_not_recorded"),
+    "delivery_notes": ("programme", "name", "issue", "n", "n_of"),
     "design_units": ("unit_id", "person_id", "treated", "weight", "set_id", "score"),
     "followup_units": ("unit_id", "time", "event"),
 }

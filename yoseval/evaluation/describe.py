@@ -47,7 +47,7 @@ def _target_trial(study: Study, trial: EmulatedTrial) -> dict[str, str]:
         "Eligibility": f"Every row of the prepared file ({about.people}); whoever prepared it applied the criteria.",
         "Strategies": f"Start {protocol.name}, against {about.comparison_name}.",
         "Assignment": assignment,
-        "Time zero": "As in the prepared file: the day from which its times are counted.",
+        "Time zero": "The day from which the prepared file counts its times.",
         "Outcomes": "; ".join(_outcome(o) for o in protocol.outcomes) + ".",
         "Whose effect": f"The effect for {_whose(trial)}.",
         "Definition of outcomes": f"{about.profile}.",

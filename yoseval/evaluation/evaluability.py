@@ -97,7 +97,8 @@ def minimum_detectable_effect(estimate: Estimate, n_treated: float, n_comparison
     two normal quantiles.
     """
     if estimate.measure in ("risk_difference", "survival_difference"):
-        base = estimate.comparison_value
+        # Of survival the complement is the risk whose fall is looked for.
+        base = estimate.comparison_value if estimate.measure == "risk_difference" else 1.0 - estimate.comparison_value
         return minimum_detectable_difference(base, n_treated, n_comparison)
     reach = float(norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * estimate.std_error
     return math.exp(-reach) if scale == "log" else reach

@@ -6,7 +6,7 @@ import pandas as pd
 from yoseval.cohort.prepared import flow_after_outcomes
 from yoseval.cohort.protocol import OutcomeSection
 from yoseval.design.types import Design
-from yoseval.errors import EstimationError
+from yoseval.errors import EstimationError, FollowUpTooShortError
 from yoseval.evaluation.evaluability import event_reasons
 from yoseval.evaluation.finding import Evidence, Finding, Outcome, judge
 from yoseval.evaluation.multiplicity import holm
@@ -48,19 +48,20 @@ def gather_evidence(source: OutcomeTable, trial: EmulatedTrial) -> Evidence:
     design = trial.design
     if design is None:
         return Evidence(trial, (), reasons=trial.reasons, notes=trial.notes)
-    outcomes, faults = [], []
+    outcomes: list[Outcome] = []
+    faults: list[tuple[int, EstimationError]] = []
     for position, section in enumerate(trial.protocol.outcomes):
         try:
             outcomes.append(_one_outcome(source, trial, design, section, primary=position == 0))
         except EstimationError as problem:
-            faults.append((position, str(problem)))
+            faults.append((position, problem))
     reasons = list(trial.reasons)
-    if any(position == 0 for position, _ in faults):
+    if faults and faults[0][0] == 0:
         # Without its primary outcome a programme has no finding, whatever else was estimated.
-        reasons.append("too_few_events")
+        reasons.append("follow_up_too_short" if isinstance(faults[0][1], FollowUpTooShortError) else "too_few_events")
     elif outcomes:
         reasons += event_reasons(outcomes[0].estimate)
-    notes = (*trial.notes, *(text for _, text in faults))
+    notes = (*trial.notes, *(str(problem) for _, problem in faults))
     return Evidence(trial, tuple(outcomes), tuple(dict.fromkeys(reasons)), notes, _p_holm(trial, outcomes))
 
 

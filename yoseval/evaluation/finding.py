@@ -31,7 +31,7 @@ GRADES = ("very low", "low", "moderate", "high")
 # An interval limit that a hidden factor this weak could explain away does not support much.
 WEAK_E_VALUE = 1.25
 SMALL_ARM = 100
-_SIZE_GATES = ("too_few_treated", "too_few_comparison", "too_few_events")
+_SIZE_GATES = ("too_few_treated", "too_few_comparison", "too_few_events", "follow_up_too_short")
 _FAIRNESS_GATES = ("design_failed", "no_overlap", "separation", "imbalance")
 
 

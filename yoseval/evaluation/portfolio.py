@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from yoseval.cohort.build import next_step
 from yoseval.cohort.prepared import PreparedFile, programmes_of, read_prepared
 from yoseval.cohort.protocol import STUDY_FILE, OutcomeSection, Study
 from yoseval.design.balance import overlap_frame
@@ -283,7 +284,10 @@ def _flow(trial: EmulatedTrial, portfolio: Portfolio) -> pd.DataFrame:
     if trial.design is not None:
         return trial.design.attrition
     assert trial.cohort is not None  # the caller selected trials that have one
-    return trial.cohort.attrition
+    treated = trial.cohort.treated
+    why = "no fair comparison could be built" if "design_failed" in trial.reasons else "too few to evaluate"
+    lost = {"lost_treated": int(treated.sum()), "lost_comparison": int((~treated).sum())}
+    return next_step(trial.cohort.attrition, stage="design", reason=why, **lost)
 
 
 def _private_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yoseval.arrays import Flags, Floats, Indices
-from yoseval.errors import EstimationError
+from yoseval.errors import EstimationError, FollowUpTooShortError
 
 # Whole-numbered times up to here (days, weeks) are looked up in a table instead of sorted.
 _TABLE_LIMIT = 100_000
@@ -358,7 +358,7 @@ def _by_step(steps: _Steps, left: Floats, staying: Floats, rate: Floats) -> Floa
 def _require_known(curve: KaplanMeier, horizon: float) -> None:
     is_zero = curve.survival.size > 0 and curve.survival[-1] == 0.0
     if horizon > curve.longest and not is_zero:
-        raise EstimationError(
+        raise FollowUpTooShortError(
             f"The horizon is {horizon:g}, but nobody in one arm was followed beyond {curve.longest:g}.",
             f"Choose a horizon of at most {curve.longest:g}.",
         )

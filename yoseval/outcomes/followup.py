@@ -52,13 +52,11 @@ def read_outcomes(study: Study) -> OutcomeTable:
     happened = {c: flags(faults, c, missing=missing) for c in dict.fromkeys(o.event_column for o in outcomes)}
     for column, values in typed.items():
         faults.note(column, "a negative time", values < 0, "Count from time zero.")
-    for o in outcomes:
-        untimed = np.isnan(typed[o.time_column]) & np.isfinite(happened[o.event_column])
+    for event, time in dict.fromkeys((o.event_column, o.time_column) for o in outcomes):
+        # A time that is no number was named already.
+        untimed = table.columns[time].isna().to_numpy() & np.isfinite(happened[event])
         faults.note(
-            o.time_column,
-            f"no time although '{o.event_column}' is recorded",
-            untimed,
-            "Give the time to the event or to the end of follow-up.",
+            time, f"no time although '{event}' is recorded", untimed, "Give the time to the event or to the end of follow-up."
         )
     faults.raise_if_any()
     n = len(table.columns)

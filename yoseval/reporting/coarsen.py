@@ -1,8 +1,9 @@
 """Coarsen what would give single children away: curves to blocks of events, histograms to bins that hold enough."""
 
-from typing import Any
-
+import numpy as np
 import pandas as pd
+
+from yoseval.arrays import Indices
 
 
 def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -44,42 +45,39 @@ def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
 
 
 def merged_bins(bins: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Merge neighbouring bins of one arm until each holds nobody or at least ``threshold`` units.
+    """Merge neighbouring bins until each holds nobody or at least ``threshold`` units of every series.
 
     Parameters
     ----------
     bins : DataFrame
-        Rows of the public frame ``overlap`` of one arm and sample.
+        Rows of the public frame ``overlap`` of one programme: the same bins in each series of sample and arm.
     threshold : int
         The policy's threshold.
 
     Returns
     -------
     DataFrame
-        Fewer rows; none where the whole arm is below the threshold.
+        The same series on fewer bins, each holding nobody or enough; none where that cannot be.
     """
-    merged: list[dict[Any, Any]] = []
-    open_bin: dict[Any, Any] | None = None
-    for row in bins.sort_values("low", kind="stable").to_dict("records"):
-        if open_bin is None and row["n"] == 0:
-            merged.append(row)
-            continue
-        open_bin = row if open_bin is None else _joined(open_bin, row)
-        if open_bin["n"] >= threshold:
-            merged.append(open_bin)
-            open_bin = None
-    if open_bin is not None:
-        merged = _with_rest(merged, open_bin)
-    return pd.DataFrame(merged, columns=bins.columns)
+    series = ["sample", "arm"]
+    n = bins.pivot_table(index="low", columns=series, values="n", aggfunc="sum").sort_index().astype("int64")
+    place = dict(zip(n.index, _places(n.to_numpy(), threshold), strict=True))
+    grouped = bins.assign(place=bins["low"].map(place)).groupby([*series, "place"], sort=False)
+    first = grouped.agg(
+        programme=("programme", "first"), low=("low", "min"), high=("high", "max"), share=("share", "sum"), n=("n", "sum")
+    )
+    merged = first.reset_index()[list(bins.columns)]
+    return merged.iloc[:0] if bool(((merged["n"] > 0) & (merged["n"] < threshold)).any()) else merged
 
 
-def _with_rest(merged: list[dict[Any, Any]], rest: dict[Any, Any]) -> list[dict[Any, Any]]:
-    """Add what is too little for a bin of its own to the last bin that holds somebody, and all between."""
-    filled = [i for i, row in enumerate(merged) if row["n"] > 0]
-    if not filled:
-        return []
-    return [*merged[: filled[-1]], _joined(merged[filled[-1]], rest)]
-
-
-def _joined(left: dict[Any, Any], right: dict[Any, Any]) -> dict[Any, Any]:
-    return {**left, "high": right["high"], "share": left["share"] + right["share"], "n": left["n"] + right["n"]}
+def _places(n: Indices, threshold: int) -> list[int]:
+    """Give each of the bins in order, (k, series) counts, the number of the merged bin it goes to."""
+    places: list[int] = []
+    place, held = 0, np.zeros(n.shape[1], dtype=np.int64)
+    for row in n:
+        places.append(place)
+        held = held + row
+        if bool(((held == 0) | (held >= threshold)).all()):
+            place, held = place + 1, np.zeros_like(held)
+    # What is too little for a bin of its own joins the one before it.
+    return [min(p, max(place - 1, 0)) for p in places] if held.any() else places

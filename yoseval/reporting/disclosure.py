@@ -320,7 +320,7 @@ def _with_sisters(terms: pd.Series, counts: Floats, primary: Flags, threshold: i
 
 
 def _overlap(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
-    parts = [merged_bins(bins, policy.threshold) for _, bins in frame.groupby(["programme", "sample", "arm"], sort=False)]
+    parts = [merged_bins(bins, policy.threshold) for _, bins in frame.groupby("programme", sort=False)]
     draft = _start(pd.concat(parts, ignore_index=True) if parts else frame)
     for column in ("low", "high", "share"):
         draft.frame[column] = draft.frame[column].round(3)

@@ -1,0 +1,420 @@
+"""A synthetic run that passed disclosure control: three programmes, one of each kind of trouble."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from yoseval.frames import FRAMES, make_frame
+from yoseval.reporting.wording import add_sentences
+from yoseval.reporting.words import Words
+
+INJECTION = "<script>alert(1)</script>{{7*7}}"
+
+
+@dataclass(frozen=True)
+class FakeProgramme:
+    id: str
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    manifest: dict[str, Any]
+    frames: dict[str, pd.DataFrame]
+    masks: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def programmes(self):
+        return [FakeProgramme(**p) for p in self.manifest["programmes"]]
+
+    def frame(self, name):
+        return self.frames[name]
+
+    def hidden(self, name):
+        frame = self.frames[name]
+        return self.masks.get(name, pd.DataFrame(False, index=frame.index, columns=frame.columns))
+
+
+def finding(**changes):
+    """A finding that likely reduced, with every number; change what a test is about."""
+    row = {
+        "programme": "mentoring",
+        "name": "Mentoring",
+        "verdict": "likely_reduced",
+        "n_treated": 412,
+        "n_comparison": 412,
+        "effective_n": 412.0,
+        "outcome": "reoffended",
+        "measure": "risk_difference",
+        "method": "nearest",
+        "estimate": -0.084,
+        "std_error": 0.0204,
+        "conf_low": -0.124,
+        "conf_high": -0.044,
+        "p_value": 0.0001,
+        "p_adjusted": 0.0003,
+        "estimate_shrunk": -0.07,
+        "conf_low_shrunk": -0.11,
+        "conf_high_shrunk": -0.03,
+        "probability_of_benefit": 0.999,
+        "rank_low": 1.0,
+        "rank_high": 2.0,
+        "mde": 0.081,
+        "max_smd": 0.062,
+        "balanced": True,
+        "grade": "moderate",
+        "tests_made": 3,
+        "estimand": "ATT",
+        "treated_value": 0.25,
+        "comparison_value": 0.334,
+        "events_treated": 103,
+        "events_comparison": 138,
+        "horizon": 12.0,
+        "time_unit": "months",
+        "worthwhile": 0.05,
+        "randomised": False,
+        "naive_estimate": -0.121,
+        "naive_conf_low": -0.151,
+        "naive_conf_high": -0.091,
+        "e_value": 2.01,
+        "e_value_limit": 1.47,
+        "reasons": "excludes_zero",
+    }
+    return make_frame("findings", {**row, **changes}).to_dict("records")[0]
+
+
+def study_words(**changes):
+    return Words.from_manifest(manifest(**changes))
+
+
+def manifest(**study):
+    return {
+        "yoseval": "0.1.0",
+        "study": {
+            "title": "Programmes of the service",
+            "people": "children",
+            "comparison_name": "usual supervision",
+            "simulated": False,
+            "source": "The records are those of an invented service.",
+            "about": "Programmes started between 2018 and 2020.",
+            **study,
+        },
+        "outcomes": [
+            {
+                "name": "reoffended",
+                "label": "reoffended",
+                "noun": "reoffending",
+                "measure": "risk_difference",
+                "horizon": 12.0,
+                "time_unit": "months",
+                "role": "primary",
+                "worthwhile": 5.0,
+            },
+        ],
+        "programmes": [{"id": "mentoring", "name": "Mentoring", "slug": "mentoring"}],
+        "disclosure": {
+            "policy": "tre_10",
+            "threshold": 10,
+            "sentence": "Counts below 10 are hidden.",
+            "hidden": {"attrition": 1},
+        },
+        "inputs": [{"file": "people.csv", "sha256": "ab" * 32, "rows": 2400}],
+        "lock": {"digests": {"mentoring": "cd" * 32}, "history": [{"digest": "cd" * 32}], "changed": False},
+        "versions": {"python": "3.11.9", "numpy": "2.4.0"},
+        "seed": 7,
+        "conf_level": 0.95,
+    }
+
+
+def estimate_rows(programme="mentoring"):
+    shared = {
+        "programme": programme,
+        "estimand": "ATT",
+        "horizon": 12.0,
+        "time_unit": "months",
+        "df": 411.0,
+        "n_treated": 412,
+        "n_comparison": 412,
+        "effective_n": 412.0,
+        "interval": "t, 411 df; sandwich over 412 matched sets",
+    }
+    rd = {"outcome": "reoffended", "measure": "risk_difference"}
+    rows = [
+        {
+            **rd,
+            "method": "nearest",
+            "role": "primary",
+            "treated_value": 0.25,
+            "comparison_value": 0.334,
+            "estimate": -0.084,
+            "std_error": 0.0204,
+            "conf_low": -0.124,
+            "conf_high": -0.044,
+            "p_value": 0.0001,
+            "p_adjusted": 0.0003,
+        },
+        {
+            **rd,
+            "method": "unadjusted",
+            "role": "check",
+            "treated_value": 0.25,
+            "comparison_value": 0.371,
+            "estimate": -0.121,
+            "std_error": 0.015,
+            "conf_low": -0.151,
+            "conf_high": -0.091,
+            "p_value": 0.00001,
+        },
+        {
+            **rd,
+            "method": "overlap",
+            "role": "check",
+            "estimand": "ATO",
+            "treated_value": 0.255,
+            "comparison_value": 0.33,
+            "estimate": -0.075,
+            "std_error": 0.019,
+            "conf_low": -0.113,
+            "conf_high": -0.037,
+            "p_value": 0.0004,
+        },
+        {
+            "outcome": "reoffended",
+            "measure": "hazard_ratio",
+            "method": "nearest",
+            "role": "secondary",
+            "estimate": 0.69,
+            "std_error": 0.09,
+            "conf_low": 0.58,
+            "conf_high": 0.82,
+            "p_value": 0.0002,
+            "p_adjusted": 0.0004,
+        },
+        {
+            "outcome": "reoffended",
+            "measure": "restricted_mean_difference",
+            "method": "nearest",
+            "role": "secondary",
+            "treated_value": 10.4,
+            "comparison_value": 9.9,
+            "estimate": 0.5,
+            "std_error": 0.15,
+            "conf_low": 0.2,
+            "conf_high": 0.8,
+            "p_value": 0.001,
+            "p_adjusted": 0.002,
+        },
+    ]
+    return [{**shared, **r} for r in rows]
+
+
+def balance_frame(programme="mentoring"):
+    terms = [
+        ("age", "numeric", 0.41, 0.02, 1.1, 0.04),
+        ("earlier offences", "numeric", -0.62, -0.05, 0.9, 0.05),
+        ("sex: male", "binary", 0.12, 0.01, None, 0.01),
+        ("looked after", "binary", 0.21, -0.06, None, 0.03),
+        ("disposal: referral order", "binary", -0.18, 0.02, None, 0.01),
+        ("propensity score", "score", 0.95, 0.04, 1.05, 0.04),
+        ("prognostic score", "prognostic", -0.3, 0.01, 1.0, 0.02),
+    ]
+    rows = [
+        {
+            "programme": programme,
+            "sample": s,
+            "term": t,
+            "kind": k,
+            "mean_treated": 0.5,
+            "mean_comparison": 0.5 - v / 10,
+            "std_mean_diff": v,
+            "variance_ratio": vr,
+            "ks": ks,
+        }
+        for s in ("before", "after")
+        for t, k, b, a, vr, ks in terms
+        for v in [b if s == "before" else a]
+    ]
+    return pd.DataFrame(rows)
+
+
+def attrition_frame(programme="mentoring"):
+    flow = [
+        ("file", "read", 0, 0, 500, 1900),
+        ("cohort", "no record of the first assessment", None, 38, None, 1862),
+        ("design", "no comparison unit within the caliper", 76, 0, 412, 1862),
+        ("design", "not needed: not the closest to anybody", 0, 1450, 412, 412),
+        ("outcome", "analysed", 0, 0, 412, 412),
+    ]
+    rows = [
+        {"programme": programme, "step": i, "stage": stage, "reason": why, "arm": arm, "n_lost": lost, "n_left": left}
+        for i, (stage, why, lt, lc, nt, nc) in enumerate(flow, start=1)
+        for arm, lost, left in (("treated", lt, nt), ("comparison", lc, nc))
+    ]
+    return pd.DataFrame(rows)
+
+
+def overlap_rows(programme="mentoring"):
+    edges = np.array([0.02, 0.1, 0.16, 0.22, 0.3, 0.42, 0.66])
+    shares = {
+        ("before", "treated"): [0.05, 0.1, 0.15, 0.2, 0.25, 0.25],
+        ("before", "comparison"): [0.3, 0.25, 0.2, 0.13, 0.09, 0.03],
+        ("after", "treated"): [0.06, 0.12, 0.17, 0.2, 0.24, 0.21],
+        ("after", "comparison"): [0.07, 0.12, 0.17, 0.2, 0.24, None],
+    }
+    rows = [
+        {"programme": programme, "sample": s, "arm": a, "low": lo, "high": hi, "share": v}
+        for (s, a), values in shares.items()
+        for lo, hi, v in zip(edges[:-1], edges[1:], values, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def curve_rows(programme="mentoring"):
+    shared = {"programme": programme, "outcome": "reoffended", "time_unit": "months"}
+    rows = []
+    for arm, top in (("treated", 0.25), ("comparison", 0.334)):
+        for t in np.arange(0, 12.5, 0.5):
+            f = top * (1 - np.exp(-t / 6)) / (1 - np.exp(-2.0))
+            half = 0.04 * np.sqrt(t / 12)
+            rows.append(
+                {
+                    **shared,
+                    "kind": "curve",
+                    "arm": arm,
+                    "time": t,
+                    "incidence": f,
+                    "conf_low": max(f - half, 0),
+                    "conf_high": f + half,
+                    "n_at_risk": round(412 * (1 - f)),
+                }
+            )
+        for t in (0, 2, 4, 6, 8, 10, 12):
+            f = top * (1 - np.exp(-t / 6)) / (1 - np.exp(-2.0))
+            rows.append(
+                {
+                    **shared,
+                    "kind": "at_risk",
+                    "arm": arm,
+                    "time": t,
+                    "n_at_risk": None if t == 12 and arm == "treated" else round(412 * (1 - f) / 10) * 10,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def safe_run(*, findings=None, **study):
+    """A run of one programme or of the given findings, with one hidden step of the flow, one bin and one at-risk number."""
+    rows = findings or [finding()]
+    content = manifest(**study)
+    content["programmes"] = [{"id": r["programme"], "name": r["name"], "slug": r["programme"]} for r in rows]
+    content["lock"]["digests"] = {r["programme"]: "cd" * 32 for r in rows}
+    ids = [r["programme"] for r in rows]
+    parts = {
+        "balance": balance_frame,
+        "attrition": attrition_frame,
+        "overlap": overlap_rows,
+        "curves": curve_rows,
+        "estimates": lambda p: pd.DataFrame(estimate_rows(p)),
+    }
+    frames = {
+        name: make_frame(name, pd.concat([make(i).astype(object) for i in ids], ignore_index=True))
+        for name, make in parts.items()
+    }
+    frames["sizes"] = make_frame(
+        "sizes",
+        pd.DataFrame(
+            [
+                {"programme": i, "sample": s, "arm": a, "n": n, "effective_n": e}
+                for i in ids
+                for s, a, n, e in (
+                    ("before", "treated", 500, 500.0),
+                    ("before", "comparison", 1900, 1900.0),
+                    ("after", "treated", 412, 412.0),
+                    ("after", "comparison", 412, 412.0),
+                )
+            ]
+        ),
+    )
+    frames["checks"] = make_frame(
+        "checks",
+        pd.DataFrame(
+            [
+                {"programme": i, "outcome": "reoffended", "check": c, "question": q, "value": v, "answer": a}
+                for i in ids
+                for c, q, v, a in (
+                    (
+                        "e_value",
+                        "How strong would an unmeasured difference have to be?",
+                        "2.0 (limit 1.5)",
+                        "Tied to both by a risk ratio of 2.0.",
+                    ),
+                    (
+                        "placebo",
+                        "Does the programme seem to change what happened before it?",
+                        "0.3 more in every 100",
+                        "No: the interval includes no difference.",
+                    ),
+                )
+            ]
+        ),
+    )
+    frames["protocol"] = make_frame(
+        "protocol",
+        pd.DataFrame(
+            [
+                {"programme": i, "section": s, "item": k, "value": v}
+                for i in ids
+                for s, k, v in (
+                    ("eligibility", "who", "aged 10 to 17 with a community disposal"),
+                    ("strategies", "compared", "start the programme, or usual supervision"),
+                    ("time zero", "time zero", "the day of the disposal"),
+                    ("follow-up", "length", "12 months"),
+                    ("estimand", "target", "ATT"),
+                    ("method", "design", "nearest, caliper 0.2"),
+                )
+            ]
+        ),
+    )
+    all_findings = add_sentences(
+        make_frame("findings", pd.DataFrame(rows)[list(FRAMES["findings"])]), Words.from_manifest(content)
+    )
+    frames["findings"] = all_findings
+    masks = {name: _mask(frames[name], column) for name, column in (("attrition", "n_lost"), ("overlap", "share"))}
+    masks["attrition"]["n_left"] = frames["attrition"]["n_left"].isna()
+    masks["curves"] = _mask(frames["curves"], "n_at_risk")
+    return FakeRun(content, frames, masks)
+
+
+def _mask(frame, column):
+    mask = pd.DataFrame(False, index=frame.index, columns=frame.columns)
+    mask[column] = frame[column].isna().to_numpy()
+    return mask
+
+
+@pytest.fixture
+def run():
+    return safe_run()
+
+
+@pytest.fixture
+def make_run():
+    return safe_run
+
+
+@pytest.fixture
+def make_finding():
+    return finding
+
+
+@pytest.fixture
+def make_words():
+    return study_words
+
+
+@pytest.fixture
+def injection():
+    return INJECTION

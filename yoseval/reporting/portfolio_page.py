@@ -1,0 +1,64 @@
+"""The portfolio page: every programme of the study on one page.
+
+Takes a run and gives blocks, one function a section, in the order of the notebook ``portfolio``. Programmes
+stand in the order of their names, never of their estimates.
+"""
+
+from yoseval.reporting.amounts import is_known, per_cent
+from yoseval.reporting.blocks import Block
+from yoseval.reporting.briefing import SIMULATED
+from yoseval.reporting.overview import opening_line, overview, verdict_tiles
+from yoseval.reporting.pieces import NOTHING, bullets, heading, paragraph, strong_paragraph, together
+from yoseval.reporting.view import RunLike, views
+
+
+def title(run: RunLike) -> Block:
+    """Return the one heading of the first level, what this is about, and how many programmes have each verdict."""
+    found = views(run)
+    simulated = strong_paragraph(SIMULATED) if found[0].words.simulated else NOTHING
+    question = f"Which programmes reduce {found[0].noun}?"
+    return together(heading(1, question), paragraph(opening_line(found)), simulated, verdict_tiles(found))
+
+
+def findings(run: RunLike) -> Block:
+    """Return the forest plot and the table of all programmes."""
+    found = views(run)
+    return together(heading(2, "What was found"), overview(found))
+
+
+def sentences(run: RunLike) -> Block:
+    """Return each programme's finding and next step in words."""
+    blocks = [heading(2, "Each programme in words")]
+    for view in views(run):
+        row = view.finding
+        blocks += [heading(3, view.name), paragraph(row["sentence"]), paragraph(f"Next: {row['next_step']}")]
+    return together(*blocks)
+
+
+def reading(run: RunLike) -> Block:
+    """Return how to read the page, with the number of tests made and how they were corrected for."""
+    view = views(run)[0]
+    people = view.words.people
+    items = [
+        f"“3.0 fewer in every 100” means: of every 100 {people} who started the programme, about 3 fewer had the "
+        f"outcome than among 100 similar {people} who did not.",
+        "The likely range says which differences are compatible with the records; a wide range means that little is known.",
+        "“We cannot tell yet” does not mean that a programme does not work.",
+        "Programmes stand in the order of their names. Their estimates are not a league table: each is about its own "
+        "group, and most ranges overlap.",
+        *_tests(run),
+    ]
+    return together(heading(2, "How to read this page"), bullets(items))
+
+
+def _tests(run: RunLike) -> list[str]:
+    tests = max((int(v.finding["tests_made"]) for v in views(run) if is_known(v.finding["tests_made"])), default=0)
+    if tests < 2:
+        return ["One test was made in this study, so no correction for several was needed."] if tests else []
+    return [
+        f"{tests} tests were made in this study. If no programme did anything and the tests were independent, the "
+        f"chance of at least one false "
+        f"alarm would be {per_cent(1 - 0.95**tests)} without correction. Verdicts use p-values corrected by Holm within "
+        f"a programme and by "
+        "Benjamini and Hochberg across programmes."
+    ]
