@@ -43,12 +43,11 @@ class Result:
     bias: float
     naive_bias: float
     refused: int
+    spread: float
 
     @property
     def bias_error(self) -> float:
-        return self._spread / math.sqrt(self.replicates)
-
-    _spread: float = 0.0
+        return self.spread / math.sqrt(self.replicates)
 
 
 def simulate_study(cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
@@ -128,8 +127,8 @@ def test_full_grid(cell: Cell, method: str, capsys: pytest.CaptureFixture[str]) 
 
     with capsys.disabled():
         print(
-            f"\n{method:8} n={cell.n} effect={cell.effect:+.2f} selection={cell.selection}: coverage {result.coverage:.3f} "
-            f"rejected {result.rejected:.3f} bias {result.bias:+.4f} (error {result.bias_error:.4f}) naive {result.naive_bias:+.3f} "
+            f"\n{method:8} n={cell.n} effect={cell.effect:+.2f} selection={cell.selection}: cover {result.coverage:.3f} "
+            f"rejected {result.rejected:.3f} bias {result.bias:+.4f} ({result.bias_error:.4f}) naive {result.naive_bias:+.3f} "
             f"refused {result.refused}"
         )
     assert 0.93 - reach(0.95, result.replicates) <= result.coverage <= 0.985 + reach(0.985, result.replicates)

@@ -235,7 +235,7 @@ def _curves_table(curves: pd.DataFrame, hidden: pd.DataFrame, label: str, unit: 
         ]
     return table_block(
         pd.DataFrame(rows),
-        caption=f"Share who {label} and number still followed, by time",
+        caption=f"Share who {label} and number still followed, by time" + (f", to {times[-1]:g} {unit}" if times else ""),
         columns=columns,
         hidden=pd.DataFrame(masks),
         wide=True,

@@ -1,15 +1,19 @@
 """Coarsen what would give single children away: curves to blocks of events, histograms to bins that hold enough."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Indices
+from yoseval.arrays import Flags, Indices
 
 
 def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Keep the steps of one arm's curve that stand on a block of at least ``threshold`` events.
 
-    The last block reaches the end of follow-up; a remainder too small for a block joins the one before it.
+    The last block reaches the end of follow-up, unless fewer than ``threshold`` units are left without the outcome;
+    a remainder too small for a block joins the one before it.
 
     Parameters
     ----------
@@ -26,8 +30,9 @@ def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
     ordered = curve.sort_values("time", kind="stable")
     events = ordered["n_events"].astype("float64").fillna(0.0).to_numpy()
     total = events.sum()
+    units = float(ordered["n_at_risk"].iloc[0])
     last = len(ordered) - 1
-    keep, blocks, since = [0], [0.0], 0.0
+    keep, blocks, since = [0], [0.0], events[0]
     for i in range(1, last):
         since += events[i]
         # A block is closed only if what is left after it makes another one.
@@ -36,11 +41,14 @@ def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
             blocks.append(since)
             since = 0.0
     since += events[last] if last else 0.0
-    if last and (since >= threshold):
+    # Where fewer are left without the outcome, the end would give them away.
+    if last and since >= threshold and units - total >= threshold:
         keep.append(last)
         blocks.append(since)
     stepped = ordered.iloc[keep].copy()
     stepped["n_events"] = pd.array([int(b) for b in blocks], dtype="Int64")
+    # Events on the first day are part of the first block.
+    stepped.loc[stepped.index[0], ["incidence", "conf_low", "conf_high"]] = 0.0
     return stepped
 
 
@@ -68,6 +76,41 @@ def merged_bins(bins: pd.DataFrame, threshold: int) -> pd.DataFrame:
     )
     merged = first.reset_index()[list(bins.columns)]
     return merged.iloc[:0] if bool(((merged["n"] > 0) & (merged["n"] < threshold)).any()) else merged
+
+
+def telling_answers(checks: pd.DataFrame, estimates: pd.DataFrame, hidden: Flags) -> Flags:
+    """Tell which checks say in words what an estimate that is hidden would have said.
+
+    Parameters
+    ----------
+    checks, estimates : DataFrame
+        The public frames.
+    hidden : (n,) booleans
+        True for the estimates that are hidden.
+
+    Returns
+    -------
+    (m,) booleans
+        One for each check: every check names the estimate it is put to, and those it made itself.
+    """
+    primary = estimates[estimates["role"] == "primary"].set_index(["programme", "outcome"])
+    told = set()
+    for row in estimates[hidden].to_dict("records"):
+        key = (row["programme"], row["outcome"])
+        told |= {(*key, c) for c in (_check_of(row, primary.loc[[key]].iloc[0]) if key in primary.index else ())}
+    found: Flags = np.array([k in told for k in checks[["programme", "outcome", "check"]].itertuples(index=False, name=None)])
+    return found.astype(bool)
+
+
+def _check_of(row: dict[Hashable, Any], primary: pd.Series) -> tuple[str, ...]:
+    """Return the checks that an estimate stands in: all of them for the primary one."""
+    if row["role"] == "primary":
+        return ("naive", "other_designs", "half_way", "hidden_bias")
+    if row["method"] == "unadjusted":
+        return ("naive",)
+    if row["measure"] != primary["measure"]:
+        return ("hidden_bias",)
+    return ("half_way",) if row["horizon"] != primary["horizon"] else ("other_designs", "hidden_bias")
 
 
 def _places(n: Indices, threshold: int) -> list[int]:

@@ -15,7 +15,7 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.errors import StudyError
 from yoseval.frames import make_frame
-from yoseval.reporting.coarsen import merged_bins, stepped_curve
+from yoseval.reporting.coarsen import merged_bins, stepped_curve, telling_answers
 
 HIDDEN_MARK = "[c]"
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
@@ -149,8 +149,9 @@ def is_small(count: Floats, threshold: int) -> Flags:
 def secondary(values: Floats, primary: Flags, threshold: int) -> Flags:
     """Hide more cells of a list with a known total until what is hidden cannot be worked out.
 
-    One hidden cell follows by subtraction, and two whose sum is below the threshold are bounded by it. The
-    smallest of the cells that are left joins them until the hidden sum reaches the threshold.
+    One hidden cell follows by subtraction, and several are bounded by their sum: each holds one at least, so k of
+    them can only hide a count of the threshold or more if they add up to the threshold + k - 1. The smallest of
+    the cells that are left joins them until they do.
 
     Parameters
     ----------
@@ -172,12 +173,17 @@ def secondary(values: Floats, primary: Flags, threshold: int) -> Flags:
     array([ True,  True, False])
     """
     hide = primary.copy()
-    while hide.any() and (hide.sum() < 2 or np.nansum(values[hide]) < threshold):
+    while hide.any() and _is_bounded(values[hide], threshold):
         left = np.flatnonzero(~hide & (values > 0))
         if not left.size:
             return np.ones_like(hide)
         hide[left[np.argmin(values[left])]] = True
     return hide
+
+
+def _is_bounded(hidden: Floats, threshold: int) -> bool:
+    """Tell whether cells, their sum being known, are all known to lie below the threshold."""
+    return len(hidden) < 2 or float(np.nansum(hidden)) < threshold + len(hidden) - 1
 
 
 def _counts(draft: pd.DataFrame, column: str) -> Floats:
@@ -221,8 +227,11 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
             # A rate hides when its numerator or its complement does; nobody and everybody are hidden too.
             with np.errstate(invalid="ignore"):
                 tail = (events < policy.threshold) | (n - events < policy.threshold)
-            draft.hide(few | _gives_loss_away(frame["programme"], arm, n, policy, frames), [f"n_{arm}"])
-            draft.hide(few | tail, [f"events_{arm}"])
+            telling = _gives_loss_away(frame["programme"], arm, n, policy, frames)
+            # An effective size or a number of events beside its rate would give the size back.
+            sizes = [f"n_{arm}", "effective_n"] if arm == "comparison" else [f"n_{arm}"]
+            draft.hide(few | telling, sizes)
+            draft.hide(few | tail | telling, [f"events_{arm}"])
             unsafe |= few | tail
         with np.errstate(invalid="ignore"):
             unsafe |= _counts(frame, "n_treated") + _counts(frame, "n_comparison") - 2 < policy.min_residual_df
@@ -257,11 +266,15 @@ def _arm_sizes(frames: Frames) -> pd.Series:
 
 
 def _gives_loss_away(programmes: pd.Series, arm: str, n: Floats, policy: Policy, frames: Frames) -> Flags:
-    """Tell where a size, less the size that is analysed, is a loss too small to be shown."""
+    """Tell where a size, less a size that is shown in the flow, is a loss too small to be shown."""
     flow = frames["attrition"]
-    ends = flow[flow["arm"] == arm].drop_duplicates("programme", keep="last").set_index("programme")["n_left"]
-    analysed = programmes.map(ends.astype("float64")).to_numpy(dtype=np.float64)
-    return is_small(np.abs(n - analysed), policy.threshold)
+    shown = flow[(flow["arm"] == arm) & ~_attrition(flow, policy, frames).hidden["n_left"]].groupby("programme")["n_left"]
+    left = {programme: sizes.to_numpy(dtype=np.float64) for programme, sizes in shown}
+    telling = [
+        is_small(np.abs(left[p] - k), policy.threshold).any() if p in left else False
+        for p, k in zip(programmes, n, strict=True)
+    ]
+    return np.array(telling, dtype=bool)
 
 
 def _attrition(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
@@ -272,7 +285,7 @@ def _attrition(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
         left = _counts(frame.loc[rows], "n_left")
         draft.hidden.loc[rows[hide], "n_lost"] = True
         # What is left after a hidden loss gives the loss away, up to the next step that is shown.
-        total_small = bool(hide.any()) and (hide.sum() < 2 or lost[hide].sum() < policy.threshold)
+        total_small = bool(hide.any()) and _is_bounded(lost[hide], policy.threshold)
         first_hidden = int(np.flatnonzero(hide)[0]) if hide.any() else len(lost)
         last_hidden = int(np.flatnonzero(hide)[-1]) if hide.any() else -1
         between = np.arange(len(lost))
@@ -324,6 +337,11 @@ def _overlap(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     draft = _start(pd.concat(parts, ignore_index=True) if parts else frame)
     for column in ("low", "high", "share"):
         draft.frame[column] = draft.frame[column].round(3)
+    size = draft.frame.groupby(["programme", "sample", "arm"])["n"].transform("sum")
+    for arm in ("treated", "comparison"):
+        # Bins add up to the size of the arm.
+        telling = _gives_loss_away(draft.frame["programme"], arm, _counts(size.to_frame("n"), "n"), policy, frames)
+        draft.hide(telling & (draft.frame["arm"] == arm).to_numpy(), ["n"])
     _round_counts(draft, ["n"], policy)
     return draft
 
@@ -345,6 +363,15 @@ def _curves(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return draft
 
 
+def _checks(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
+    draft = _start(frame)
+    effects = _effects(_ESTIMATE_RESULTS)(frames["estimates"], policy, frames)
+    draft.hide(
+        telling_answers(frame, frames["estimates"], effects.hidden["estimate"].to_numpy(dtype=bool)), ["value", "answer"]
+    )
+    return draft
+
+
 def _as_it_is(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return _start(frame)
 
@@ -357,7 +384,7 @@ _RULES: Mapping[str, Callable[[pd.DataFrame, Policy, Frames], _Draft]] = {
     "attrition": _attrition,
     "overlap": _overlap,
     "curves": _curves,
-    # Words and settings: no counts of children are ever written into these.
-    "checks": _as_it_is,
+    "checks": _checks,
+    # Settings: no counts of children are ever written into these.
     "protocol": _as_it_is,
 }

@@ -136,11 +136,12 @@ def staged(folder: Path) -> Iterator[Path]:
     """Give an empty folder to write a run to, and put it in place of ``folder`` when all is done.
 
     A run that is killed half way leaves the last good one whole. Two runs never write to one folder at once.
+    A folder that holds anything but a run is never replaced.
 
     Raises
     ------
     EnvironmentFault
-        If another run is writing to the folder, or it cannot be written.
+        If another run is writing to the folder, it holds something else, or it cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -284,6 +285,10 @@ def _completed(manifest: dict[str, Any], safe: SafeFrames, earlier: list[dict[st
 
 def _stage_and_publish(folder: Path) -> Iterator[Path]:
     _restore(folder)
+    if folder.exists() and not (folder / MANIFEST).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise EnvironmentFault(
+            f"{folder} holds something that is no run.", "Nothing was replaced: choose another folder with --out."
+        )
     stage = folder.parent / f".{folder.name}.new"
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir()
@@ -314,10 +319,13 @@ def _previous(folder: Path) -> Path:
 
 
 def _write_csv(frame: pd.DataFrame, file: Path, *, mode: int = 0o644) -> None:
+    rows = [[_to_text(v) for v in row] for row in frame.itertuples(index=False, name=None)]
+    # Left to itself the writer does not quote a carriage return, which readers take for the end of a row.
+    quoting = csv.QUOTE_ALL if any("\r" in cell for row in rows for cell in row) else csv.QUOTE_MINIMAL
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(out, lineterminator="\n", quoting=quoting)
         writer.writerow(frame.columns)
-        writer.writerows([_to_text(v) for v in row] for row in frame.itertuples(index=False, name=None))
+        writer.writerows(rows)
 
 
 def _to_text(value: object) -> str:

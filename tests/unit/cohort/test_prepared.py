@@ -249,7 +249,9 @@ def test_a_parquet_file_gives_the_same_cohort(study_of, tmp_path):
     csv = read_prepared(study)
     parquet = tmp_path / "study" / "people.parquet"
     with duckdb.connect() as engine:
-        engine.execute(f"copy (select * from read_csv('{study.cohort_file}', all_varchar=true)) to '{parquet}' (format parquet)")
+        engine.execute(
+            f"copy (select * from read_csv('{study.cohort_file}', all_varchar=true)) to '{parquet}' (format parquet)"
+        )
 
     again = read_prepared(study_of(text=STUDY.replace("people.csv", "people.parquet")))
 

@@ -164,7 +164,9 @@ def test_a_randomised_programme_needs_no_covariates(study_of):
 def test_two_outcomes_with_one_name_and_measure_are_refused(study_of):
     second = BASE[BASE.index("[[outcomes]]") : BASE.index("[portfolio]")]
 
-    assert "two outcomes have the same name and measure" in refusal(study_of, BASE.replace("[portfolio]", f"{second}[portfolio]"))
+    assert "two outcomes have the same name and measure" in refusal(
+        study_of, BASE.replace("[portfolio]", f"{second}[portfolio]")
+    )
 
 
 def test_one_event_may_be_measured_in_two_ways(study_of):
@@ -250,7 +252,12 @@ def test_an_outcome_knows_its_unit_its_columns_and_its_horizon(study_of, unit, h
     text = BASE.replace('days = "time"', f'{unit} = "time"').replace("horizon_days = 365", f"horizon_{unit} = {horizon}")
     outcome = study_of(text).file.outcomes[0]
 
-    assert (outcome.time_unit, outcome.time_column, outcome.event_column, outcome.horizon) == (unit, "time", "reoffended", horizon)
+    assert (outcome.time_unit, outcome.time_column, outcome.event_column, outcome.horizon) == (
+        unit,
+        "time",
+        "reoffended",
+        horizon,
+    )
 
 
 def test_the_column_of_the_censored_stands_for_the_event(study_of):
