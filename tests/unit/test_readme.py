@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from yoseval.cli import app
-from yoseval.cohort.protocol import StudyFile
+from yoseval.cohort.sections import StudyFile
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

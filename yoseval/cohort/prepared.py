@@ -53,7 +53,7 @@ def read_prepared(study: Study) -> PreparedFile:
     StudyError
         If an outcome column is also a covariate.
     """
-    section = study.file.cohort
+    section = study.roles
     # Where no programme is named, each may still have a table of its own, with covariates of its own.
     protocols = [study.protocol(p) for p in (study.include or ("", *(p for p in study.file.programmes if p != "include")))]
     wanted = list(dict.fromkeys(c for p in protocols for c in (*p.design.covariates, *p.design.exact)))
@@ -86,7 +86,7 @@ def read_prepared(study: Study) -> PreparedFile:
 
 def programmes_of(prepared: PreparedFile, study: Study) -> tuple[str, ...]:
     """Return the programmes to evaluate: those the study names, or all in the file, by name."""
-    found = sorted(set(prepared.programme) - {study.file.cohort.comparison})
+    found = sorted(set(prepared.programme) - {study.roles.comparison})
     return study.include or tuple(str(p) for p in found)
 
 

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from yoseval.cohort.protocol import OutcomeSection, Study
+from yoseval.cohort.protocol import Study
+from yoseval.cohort.sections import OutcomeSection
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.frames import join_frames, make_frame
 

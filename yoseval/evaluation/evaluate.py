@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from yoseval.cohort.prepared import flow_after_outcomes
-from yoseval.cohort.protocol import OutcomeSection
+from yoseval.cohort.sections import OutcomeSection
 from yoseval.design.types import Design
 from yoseval.errors import EstimationError, FollowUpTooShortError
 from yoseval.evaluation.evaluability import event_reasons

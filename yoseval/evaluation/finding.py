@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from yoseval.cohort.protocol import OutcomeSection
+from yoseval.cohort.sections import OutcomeSection
 from yoseval.evaluation.evaluability import ALPHA, minimum_detectable_effect
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.frames import make_frame

@@ -14,7 +14,8 @@ import pandas as pd
 
 from yoseval.cohort.build import next_step
 from yoseval.cohort.prepared import PreparedFile, programmes_of, read_prepared
-from yoseval.cohort.protocol import STUDY_FILE, OutcomeSection, Study
+from yoseval.cohort.protocol import STUDY_FILE, Study
+from yoseval.cohort.sections import OutcomeSection
 from yoseval.design.balance import overlap_frame
 from yoseval.errors import NotEvaluableError
 from yoseval.evaluation.describe import protocol_frames
@@ -225,7 +226,7 @@ def _run(
     for name, result in map_tasks(function, tasks, seed=seed, jobs=workers):
         done.append(result)
         if on_progress is not None:
-            on_progress(stage, study.file.cohort.names.get(name, name))
+            on_progress(stage, study.name_of(name))
     return done
 
 

@@ -37,7 +37,7 @@ def readiness_lines(study: Study) -> list[str]:
     prepared = read_prepared(study)
     read_outcomes(study)
     counts = Counter(prepared.programme)
-    comparison = counts[study.file.cohort.comparison]
+    comparison = counts[study.roles.comparison]
     lines = [
         f"{study.file.study.title}",
         f"study.toml and {study.cohort_file.name} are sound: {len(prepared.unit_id):,} rows.",

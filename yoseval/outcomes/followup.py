@@ -10,7 +10,8 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Texts
 from yoseval.cohort.build import Cohort
-from yoseval.cohort.protocol import OutcomeSection, Study
+from yoseval.cohort.protocol import Study
+from yoseval.cohort.sections import OutcomeSection
 from yoseval.errors import DataError
 from yoseval.outcomes.types import FollowUp
 from yoseval.records.read import read_columns
@@ -43,7 +44,7 @@ def read_outcomes(study: Study) -> OutcomeTable:
         If a time is no number or negative, an event is neither 0 nor 1, or an event has no time; all at once.
     """
     outcomes = study.file.outcomes
-    section = study.file.cohort
+    section = study.roles
     columns = [c for o in outcomes for c in (o.event_column, o.time_column)]
     table = read_columns(study.cohort_file, [*columns, *([section.id] if section.id else [])])
     faults = Faults(table)

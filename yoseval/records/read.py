@@ -55,7 +55,9 @@ def read_header(file: Path) -> tuple[str, ...]:
     unnamed = [i for i, n in enumerate(names, start=1) if not n.strip()]
     if unnamed:
         raise DataError(f"{file.name}: column {unnamed[0]} has no name in the first row.", "Name it, or delete it.")
-    repeated = sorted({n for n in names if names.count(n) > 1})
+    # Engines do not tell 'Age' from 'age'.
+    folded = [n.casefold() for n in names]
+    repeated = sorted({n for n in names if folded.count(n.casefold()) > 1})
     if repeated:
         raise DataError(f"{file.name} has more than one column called {', '.join(repeated)}.", "Give each a name of its own.")
     return names
@@ -112,7 +114,7 @@ def _csv_header(file: Path) -> tuple[str, ...]:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             return tuple(next(csv.reader(lines, strict=True), []))
     except UnicodeDecodeError:
-        raise _encoding_error(file, 1) from None
+        raise _encoding_error(file) from None
     except csv.Error as problem:
         raise DataError(f"{file.name}, line 1: {problem}.", "Save it as CSV UTF-8.") from None
 
@@ -127,21 +129,25 @@ def _parquet_header(file: Path) -> tuple[str, ...]:
 
 
 def _query_parquet(file: Path, wanted: list[str]) -> pd.DataFrame:
-    # A whole number that went through pandas is often stored as 1.0; as text it is 1.
-    picks = ", ".join(
-        f"regexp_replace(cast({_quoted(c)} as varchar), '{_ZERO_DECIMALS}', '\\1') as {_quoted(c)}" for c in wanted
-    )
     with duckdb.connect() as engine:
+        picks = ", ".join(f"{_number_text(_quoted(c))} as {_quoted(c)}" for c in wanted)
         return engine.execute(f"select {picks} from read_parquet(?)", [str(file)]).fetchdf()  # noqa: S608 - quoted names
 
 
+def _number_text(column: str) -> str:
+    # A whole number that went through pandas is often stored as 1.0; as text it is 1. A text stays as it stands.
+    plain = f"cast({column} as varchar)"
+    trimmed = f"regexp_replace({plain}, '{_ZERO_DECIMALS}', '\\1')"
+    return f"case when typeof({column}) in ('DOUBLE', 'FLOAT') then {trimmed} else {plain} end"
+
+
 def _query_csv(file: Path, names: tuple[str, ...], wanted: list[str]) -> pd.DataFrame:
-    options = (
-        "header=true, all_varchar=true, delim=',', quote='\"', escape='\"', nullstr='', parallel=false, store_rejects=true"
-    )
+    # Nothing is left to be guessed. With parallel=false DuckDB loses the rows after an unclosed quotation mark.
+    options = "auto_detect=false, header=true, delim=',', quote='\"', escape='\"', nullstr='', store_rejects=true"
+    types = ", ".join(f"{_literal(n)}: 'VARCHAR'" for n in names)
     with duckdb.connect() as engine:
         engine.execute("set preserve_insertion_order=true")
-        query = f"select {', '.join(map(_quoted, names))} from read_csv(?, {options})"  # noqa: S608 - quoted names
+        query = f"select {', '.join(map(_quoted, names))} from read_csv(?, columns={{{types}}}, {options})"  # noqa: S608 - quoted
         try:
             frame = engine.execute(query, [str(file)]).fetchdf()
         except duckdb.Error as problem:
@@ -158,7 +164,7 @@ def _query_csv(file: Path, names: tuple[str, ...], wanted: list[str]) -> pd.Data
 def _rejects_error(file: Path, rejects: list[tuple[int, str, str]]) -> DataError:
     # DuckDB's own message may hold the row itself; only its kind and its counts are passed on.
     if any(kind == "INVALID ENCODING" for _, kind, _ in rejects):
-        return _encoding_error(file, next(line for line, kind, _ in rejects if kind == "INVALID ENCODING"))
+        return _encoding_error(file)
     lines = sorted({line for line, _, _ in rejects})
     faults = dict.fromkeys(f"line {line}: {_fault(kind)}" for line, kind, _ in rejects)
     return DataError(
@@ -176,9 +182,23 @@ def _fault(kind: str) -> str:
     return words.get(kind, kind.lower())
 
 
-def _encoding_error(file: Path, line: int) -> DataError:
-    return DataError(f"{file.name}, line {line}: not UTF-8.", "In Excel, use Save As and choose 'CSV UTF-8'.")
+def _encoding_error(file: Path) -> DataError:
+    with file.open("rb") as lines:
+        first = next((i for i, line in enumerate(lines, start=1) if not _is_utf8(line)), 1)
+    return DataError(f"{file.name}, line {first}: not UTF-8.", "In Excel, use Save As and choose 'CSV UTF-8'.")
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"

@@ -59,7 +59,7 @@ class Faults:
 def identities(faults: Faults, column: str) -> Texts:
     """Return ids as text; an empty, placeholder or repeated id is a fault."""
     values = faults.table.columns[column]
-    empty = values.isna().to_numpy()
+    empty = (values.fillna("").str.strip() == "").to_numpy()
     faults.note(column, "no id", empty, "Give every row an id.")
     lowered = values.fillna("").str.strip().str.lower()
     faults.note(

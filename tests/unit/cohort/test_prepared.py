@@ -169,7 +169,7 @@ def test_a_missing_covariate_is_named(study_of):
 
 
 def test_a_comparison_that_is_in_no_row_is_refused(study_of):
-    with pytest.raises(DataError, match="No row of people.csv has 'usual' in the column 'programme'"):
+    with pytest.raises(DataError, match=r"No row of people\.csv has 'usual' in the column 'programme'"):
         read_prepared(study_of(PEOPLE.replace("usual", "ordinary")))
 
 
@@ -210,7 +210,7 @@ def test_a_cohort_begins_its_flow_with_everybody_read(study_of):
 def test_a_programme_without_rows_cannot_be_designed(study_of):
     study = study_of()
 
-    with pytest.raises(DesignError, match="No row of people.csv belongs to the programme"):
+    with pytest.raises(DesignError, match=r"No row of people\.csv belongs to the programme"):
         read_cohort(read_prepared(study), study.protocol("absent"))
 
 

@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from yoseval.cohort.protocol import MeasureName, read_study
+from yoseval.cohort.protocol import read_study
+from yoseval.cohort.sections import MeasureName
 from yoseval.errors import StudyError
 from yoseval.frames import check_frame
 from yoseval.outcomes.measures import MEASURES
@@ -100,8 +101,8 @@ def test_a_date_is_a_date(study_of):
     ids=["study", "cohort", "design", "outcomes", "portfolio", "engine", "disclosure"],
 )
 def test_an_unknown_key_names_the_nearest_of_its_section(study_of, known, unknown):
-    section = {k: v for k, v in (line.split(" = ", 1) for line in BASE.splitlines() if " = " in line)}
-    message = refusal(study_of, BASE.replace(f"{known} = ", f"{unknown} = {section[known]}\n{known} = ", 1))
+    values = dict(line.split(" = ", 1) for line in BASE.splitlines() if " = " in line)
+    message = refusal(study_of, BASE.replace(f"{known} = ", f"{unknown} = {values[known]}\n{known} = ", 1))
 
     assert f".{unknown}' is not a known key. Did you mean '{known}'?" in message
 
@@ -113,7 +114,7 @@ def test_an_unknown_section_names_the_nearest(study_of):
 def test_a_key_that_is_near_to_none_lists_those_there_are(study_of):
     message = refusal(study_of, BASE.replace("jobs = 1", "zzz = 1"))
 
-    assert "'engine.zzz' is not a known key. Known keys: jobs." in message
+    assert "'engine.zzz' is not a known key. Known keys: backend, jobs." in message
 
 
 def test_every_fault_is_named_at_once(study_of):
@@ -191,7 +192,7 @@ def test_a_file_that_is_not_utf8_is_refused_in_words(tmp_path):
 
 
 def test_a_folder_without_study_says_how_to_make_one(tmp_path):
-    with pytest.raises(StudyError, match="There is no study.toml in .*yoseval init"):
+    with pytest.raises(StudyError, match=r"There is no study\.toml in .*yoseval init"):
         read_study(tmp_path)
 
 
@@ -202,12 +203,59 @@ def test_a_study_file_of_another_name_is_refused(tmp_path):
         read_study(tmp_path / "other.toml")
 
 
-def test_records_are_refused_in_words(study_of):
-    message = refusal(study_of, BASE.replace('cohort = "people.csv"', 'records = "records"'))
+RECORDS = """
+[study]
+title        = "Programmes"
+records      = "records"
+extract_date = 2024-06-30
 
-    assert "names a folder of records" in message
-    assert 'cohort = "people.csv"' in message
+[eligibility]
+ages        = [10, 17]
+disposals   = ["referral_order"]
+index_dates = [2020-01-01, 2022-12-31]
 
+[time_zero]
+rule = "grace"
+days = 60
+
+[design]
+covariates = ["age"]
+
+[[outcomes]]
+name    = "reoffended"
+measure = "risk_difference"
+"""
+
+
+def test_a_study_of_records_is_read(study_of):
+    study = study_of(RECORDS)
+
+    assert study.is_of_records
+    assert study.records_folder.name == "records"
+    assert study.file.time_zero.days == 60
+
+
+def test_cohorts_are_not_built_from_records_yet_and_that_is_said(study_of):
+    study = study_of(RECORDS)
+
+    with pytest.raises(StudyError, match="'yoseval check' reads and scores them"):
+        study.protocol("mentoring")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("extract_date = 2024-06-30", "", "needs extract_date"),
+        ('[time_zero]\nrule = "grace"\ndays = 60', "", r"needs the sections \[eligibility\] and \[time_zero\]"),
+        ('records      = "records"', "", "either a cohort file or a folder of records"),
+        ("[time_zero]", '[cohort]\nprogramme = "p"\ncomparison = "c"\n[time_zero]', "a study of records has none"),
+    ],
+)
+def test_a_study_of_records_that_lacks_something_says_what(study_of, old, new, message):
+    assert old in RECORDS
+
+    with pytest.raises(StudyError, match=message):
+        study_of(RECORDS.replace(old, new))
 
 def test_a_programme_may_have_a_design_and_a_worthwhile_change_of_its_own(study_of):
     own = '[programmes.a.design]\nmethod = "nearest"\nratio = 3\n[programmes.a.portfolio]\nworthwhile = 8\n'

@@ -1,0 +1,122 @@
+"""The open half: every outcome of a locked trial, its checks, and Holm within the programme."""
+
+import numpy as np
+import pytest
+
+from yoseval.cohort.prepared import read_prepared
+from yoseval.cohort.protocol import read_study
+from yoseval.evaluation.evaluate import evaluate_programme, gather_evidence
+from yoseval.evaluation.trial import design_programme
+from yoseval.outcomes.followup import read_outcomes
+
+
+@pytest.fixture(scope="module")
+def evidence(service_portfolio):
+    return {f.programme: f.evidence for f in service_portfolio.findings}
+
+
+@pytest.fixture
+def gathered(service_people, tmp_path, write_study, service_folder):
+    """Return a function that gathers the evidence of one programme after a change of people or of the study file."""
+    text = (service_folder / "study.toml").read_text(encoding="utf-8")
+
+    def build(programme, *, people=service_people, extra="", change=("", "")):
+        study = read_study(write_study(tmp_path / "study", people, text.replace(*change) + extra))
+        return gather_evidence(read_outcomes(study), design_programme(read_prepared(study), study.protocol(programme)))
+
+    return build
+
+
+THIRD = '\n[[outcomes]]\nname = "rate"\nevent = "reoffended"\ndays = "days_to_reoffence"\nhorizon_days = 365\n'
+
+
+def test_the_first_outcome_is_primary_and_the_others_secondary(evidence):
+    outcomes = evidence["mentoring"].outcomes
+
+    assert [o.estimate.role for o in outcomes] == ["primary", "secondary"]
+    assert [o.estimate.measure for o in outcomes] == ["risk_difference", "restricted_mean_difference"]
+    assert evidence["mentoring"].primary is outcomes[0]
+
+
+def test_only_the_primary_outcome_is_probed(evidence):
+    primary, secondary = evidence["mentoring"].outcomes
+
+    assert [c.check for c in primary.checks] == ["naive", "other_designs", "half_way", "hidden_bias"]
+    assert secondary.checks == ()
+
+
+def test_the_flow_ends_with_those_who_are_analysed(evidence):
+    outcome = evidence["mentoring"].primary
+    end = outcome.attrition.drop_duplicates("arm", keep="last").set_index("arm")
+
+    assert set(end["stage"]) == {"analysis"}
+    assert end["n_left"].to_dict() == {"treated": outcome.estimate.n_treated, "comparison": outcome.estimate.n_comparison}
+
+
+def test_the_simulated_truth_lies_in_the_interval(evidence):
+    estimates = {p: e.primary.estimate for p, e in evidence.items() if e.primary}
+
+    assert estimates["mentoring"].conf_low < -0.2 < estimates["mentoring"].conf_high
+    assert estimates["boot_camp"].conf_low < 0.2 < estimates["boot_camp"].conf_high
+    assert estimates["art"].conf_low < 0.0 < estimates["art"].conf_high
+
+
+def test_a_trial_without_design_has_no_outcomes(evidence):
+    assert (evidence["tiny"].outcomes, evidence["tiny"].reasons) == ((), ("too_few_treated",))
+    assert evidence["tiny"].primary is None
+    assert np.isnan(evidence["tiny"].p_holm)
+
+
+def test_one_confirmatory_outcome_needs_no_correction(evidence):
+    assert evidence["mentoring"].p_holm == evidence["mentoring"].primary.estimate.p_value
+
+
+def test_a_second_confirmatory_outcome_is_corrected_for_by_holm(gathered):
+    extra = f'{THIRD}measure = "hazard_ratio"\nconfirmatory = true\n'
+
+    found = gathered("football", extra=extra)
+
+    own, other = found.outcomes[0].estimate.p_value, found.outcomes[2].estimate.p_value
+    # Holm for two: the smaller is doubled, the larger is at least that.
+    expected = min(1.0, 2 * own) if own <= other else min(1.0, max(2 * other, own))
+    assert found.p_holm == pytest.approx(expected, rel=1e-12)
+
+
+def test_too_few_events_are_a_reason(gathered, service_people):
+    rare = service_people.copy()
+    mentored = rare.index[(rare["programme"] == "mentoring") & (rare["reoffended"] == 1)]
+    rare.loc[mentored[8:], "reoffended"] = 0
+
+    found = gathered("mentoring", people=rare)
+
+    assert "too_few_events" in found.reasons
+    assert found.primary is not None
+
+
+def test_without_any_follow_up_to_the_horizon_the_programme_has_no_finding(gathered, service_people):
+    short = service_people.assign(reoffended=0, days_to_reoffence=10)
+
+    found = gathered("mentoring", people=short)
+
+    assert found.primary is None
+    assert "follow_up_too_short" in found.reasons
+
+
+def test_no_recorded_outcome_at_all_is_a_reason_not_a_failure(gathered, service_people):
+    unknown = service_people.copy()
+    unknown.loc[unknown["programme"] == "mentoring", ["reoffended", "days_to_reoffence"]] = np.nan
+
+    found = gathered("mentoring", people=unknown)
+
+    assert found.primary is None
+    assert "too_few_events" in found.reasons
+
+
+def test_a_programme_by_itself_is_judged_with_its_own_p_value(service_study, service_portfolio):
+    trial = next(t for t in service_portfolio.trials if t.protocol.programme == "mentoring")
+
+    finding = evaluate_programme(read_outcomes(service_study), trial)
+
+    assert finding.verdict == "likely_reduced"
+    assert finding.p_adjusted == finding.evidence.primary.estimate.p_value
+    assert finding.tests_made == 1

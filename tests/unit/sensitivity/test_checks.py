@@ -1,0 +1,188 @@
+"""Each check asks its question, answers in words and rests on estimates one can make oneself."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from yoseval.cohort.build import Cohort
+from yoseval.design.methods import build_design
+from yoseval.design.unadjusted import unadjusted_design
+from yoseval.frames import check_frame
+from yoseval.outcomes.measures import estimate_effect
+from yoseval.outcomes.types import FollowUp
+from yoseval.sensitivity.checks import CHECKS, assess_sensitivity
+from yoseval.sensitivity.hidden_bias import e_value, e_value_of_limit
+
+N = 600
+
+
+@pytest.fixture(scope="module")
+def parts():
+    rng = np.random.default_rng(8)
+    age = rng.uniform(12, 18, N)
+    treated = rng.random(N) < 1 / (1 + np.exp(-(age - 16) / 2))
+    happens = rng.random(N) < 0.9 - 0.035 * age - 0.12 * treated
+    time = np.where(happens, rng.integers(1, 366, N), 365)
+    frame = pd.DataFrame({"treated": treated, "age": age, "event": happens, "time": time})
+    cohort = Cohort.from_frame(frame, treated="treated", covariates=["age"])
+    followup = FollowUp.from_frame(frame, event="event", time="time", horizon=365)
+    design, other = build_design(cohort, "entropy"), build_design(cohort, "overlap")
+    return followup, design, other
+
+
+def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None):
+    followup, own, other = parts
+    chosen = design or own
+    estimate = estimate_effect(followup, chosen, measure)
+    others = [other] if alternatives is None else alternatives
+    return estimate, assess_sensitivity(estimate, followup, chosen, names or None, alternatives=others, noun=noun)
+
+
+def test_every_check_of_the_menu_is_put(parts):
+    _, checks = put(parts)
+
+    assert [c.check for c in checks] == list(CHECKS)
+
+
+def test_only_the_checks_asked_for_are_put(parts):
+    _, checks = put(parts, "half_way", "naive")
+
+    assert [c.check for c in checks] == ["half_way", "naive"]
+
+
+def test_an_unknown_check_is_a_key_error(parts):
+    with pytest.raises(KeyError, match="astrology"):
+        put(parts, "astrology")
+
+
+def test_a_check_is_one_public_row(parts):
+    _, checks = put(parts)
+    frame = check_frame(checks[0].to_frame(), "checks")
+
+    assert frame.iloc[0].to_dict() == {
+        "programme": "programme",
+        "outcome": "event",
+        "check": "naive",
+        "question": "What would a naive comparison have said?",
+        "value": checks[0].value,
+        "answer": checks[0].answer,
+    }
+
+
+def test_the_naive_comparison_is_the_difference_of_the_shares(parts):
+    followup, design, _ = parts
+    _, (check,) = put(parts, "naive")
+    event = pd.Series(followup.event, index=followup.unit_id)[design.cohort.units["unit_id"]].to_numpy()
+
+    difference = event[design.treated].mean() - event[~design.treated].mean()
+
+    assert check.estimates[0].estimate == pytest.approx(difference, abs=1e-12)
+    assert check.estimates[0].method == "unadjusted"
+    assert f"{100 * difference:+.1f} per 100".replace("-", "−") in check.answer
+    assert check.agrees is None
+
+
+def test_nothing_is_adjusted_in_the_naive_design(parts):
+    naive = unadjusted_design(parts[1].cohort)
+
+    assert naive.weight.tolist() == [1.0] * N
+    assert not naive.is_matched
+    assert naive.method == "unadjusted"
+
+
+def test_another_design_with_an_estimate_in_the_interval_agrees(parts):
+    estimate, (check,) = put(parts, "other_designs")
+
+    assert estimate.conf_low <= check.estimates[0].estimate <= estimate.conf_high
+    assert check.agrees is True
+    assert check.answer.startswith("Yes: overlap: ")
+
+
+def test_another_design_with_an_estimate_outside_the_interval_disagrees(parts):
+    followup, design, other = parts
+    estimate = replace(estimate_effect(followup, design, "risk_difference"), conf_low=0.5, conf_high=0.6)
+
+    (check,) = assess_sensitivity(estimate, followup, design, ["other_designs"], alternatives=[other])
+
+    assert check.agrees is False
+    assert check.answer.startswith("Not all of them: ")
+
+
+def test_without_other_designs_there_is_nothing_to_ask(parts):
+    assert put(parts, "other_designs", alternatives=[])[1] == ()
+
+
+def test_half_way_is_the_effect_at_half_the_horizon(parts):
+    followup, design, _ = parts
+    _, (check,) = put(parts, "half_way")
+
+    expected = estimate_effect(replace(followup, horizon=182.5), design, "risk_difference")
+
+    assert check.estimates[0].estimate == expected.estimate
+    assert check.estimates[0].horizon == 182.5
+    assert check.answer.startswith("After 182.5 days it was ")
+
+
+def test_hidden_bias_is_the_e_value_of_the_risk_ratio(parts):
+    followup, design, _ = parts
+    _, (check,) = put(parts, "hidden_bias", noun="reoffending")
+
+    ratio = estimate_effect(followup, design, "risk_ratio")
+
+    assert check.e_value == e_value(ratio.estimate)
+    assert check.e_value_limit == e_value_of_limit(ratio.estimate, ratio.conf_low, ratio.conf_high)
+    assert f"with reoffending by a risk ratio of at least {check.e_value:.2f} each" in check.answer
+
+
+def test_a_randomised_programme_is_not_asked_about_hidden_bias(parts):
+    followup, design, _ = parts
+    randomised = build_design(replace(design.cohort, randomised=True), "randomised")
+
+    assert put((followup, randomised, None), "hidden_bias", alternatives=[])[1] == ()
+
+
+def test_what_is_estimated_on_the_way_has_the_role_of_a_check(parts):
+    _, checks = put(parts)
+
+    assert {e.role for c in checks for e in c.estimates} == {"check"}
+
+
+def test_a_check_that_cannot_be_estimated_is_left_out(parts):
+    followup, design, other = parts
+    late = replace(followup, time=np.full(N, 365.0))
+
+    found = put((late, design, other))[1]
+
+    # Half way nothing has happened yet, so nothing varies.
+    assert "half_way" not in [c.check for c in found]
+
+
+@pytest.mark.parametrize(
+    ("measure", "pattern"),
+    [
+        ("risk_difference", r"[+−]\d+\.\d per 100 \([+−]\d+\.\d to [+−]\d+\.\d\)"),
+        ("restricted_mean_difference", r"-?\d+\.\d\d days \(-?\d+\.\d\d to -?\d+\.\d\d\)"),
+        ("hazard_ratio", r"\d\.\d\d \(\d\.\d\d to \d\.\d\d\)"),
+    ],
+)
+def test_effects_are_worded_in_the_measures_own_unit(parts, measure, pattern):
+    _, (check,) = put(parts, "naive", measure=measure)
+
+    assert re.fullmatch(pattern, check.value)
+
+
+def test_no_answer_holds_a_count_of_children(parts):
+    _, checks = put(parts)
+    whole = [int(t) for c in checks for t in re.findall(r"(?<![\d.])\d+(?![\d.])(?! of \d+ within)", c.answer)]
+
+    # 100 stands in 'per 100', 365 is no count; nothing else is a whole number.
+    assert set(whole) <= {100, 365}
+
+
+def test_a_check_shows_its_question_and_its_answer(parts):
+    _, checks = put(parts)
+
+    assert str(checks[0]).splitlines() == [checks[0].question, checks[0].answer]

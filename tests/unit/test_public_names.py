@@ -1,0 +1,95 @@
+"""The public names, written out: a change here is a change for every user."""
+
+import inspect
+from collections.abc import Mapping
+
+import pytest
+
+import yoseval
+
+NAMES = [
+    "Balance",
+    "Check",
+    "Cohort",
+    "Contrast",
+    "DataError",
+    "Design",
+    "DesignError",
+    "EmulatedTrial",
+    "EnvironmentFault",
+    "Estimate",
+    "EstimationError",
+    "Finding",
+    "FollowUp",
+    "FollowUpTooShortError",
+    "NotEvaluableError",
+    "Portfolio",
+    "ReportError",
+    "Run",
+    "SimulatedProgramme",
+    "Study",
+    "StudyError",
+    "TrialProtocol",
+    "UsageError",
+    "YosevalError",
+    "__version__",
+    "assess_balance",
+    "assess_sensitivity",
+    "build_design",
+    "choose_design",
+    "design_portfolio",
+    "design_programme",
+    "e_value",
+    "estimate_effect",
+    "evaluate_portfolio",
+    "evaluate_programme",
+    "forest_plot",
+    "icon_array",
+    "love_plot",
+    "minimum_detectable_difference",
+    "observe_outcome",
+    "open_run",
+    "overlap_plot",
+    "rate",
+    "read_cohort",
+    "read_outcomes",
+    "read_prepared",
+    "read_study",
+    "render_report",
+    "save_run",
+    "share",
+    "simulate_cohort",
+    "survival_curves",
+    "survival_plot",
+    "tidy",
+]
+
+
+def test_the_public_names_are_exactly_these():
+    assert sorted(yoseval.__all__) == NAMES
+    assert sorted(dir(yoseval)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_can_be_got_and_is_documented(name):
+    found = getattr(yoseval, name)
+
+    if name == "__version__":
+        assert found == "0.1.0"
+    else:
+        assert found.__name__ == name
+        assert inspect.getdoc(found)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n[0].isupper()])
+def test_public_members_of_a_class_are_documented(name):
+    members = {k: v for k, v in vars(getattr(yoseval, name)).items() if not k.startswith("_")}
+    described = {k: v for k, v in members.items() if callable(v) or isinstance(v, property | classmethod)}
+
+    assert isinstance(described, Mapping)
+    assert [k for k, v in described.items() if not inspect.getdoc(v)] == []
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'evaluate_programmes'"):
+        yoseval.evaluate_programmes  # noqa: B018 - the access is the test
