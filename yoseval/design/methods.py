@@ -97,7 +97,7 @@ def build_design(cohort: Cohort, method: str = "nearest", *, estimand: str = "AT
     renamed = weighting.estimand == "ATT" and lost > LOST_TOO_MANY
     notes = weighting.notes
     if renamed:
-        notes = (*notes, f"{lost:.0%} of the treated had no acceptable comparison: the effect is about the others (ATM).")
+        notes = (*notes, "More than a tenth of the treated had no acceptable comparison: the effect is about the others (ATM).")
     attrition = _continued(cohort, weighting)
     return Design(cohort, method, used, weighting, "ATM" if renamed else weighting.estimand, attrition, notes)
 

@@ -157,7 +157,12 @@ def _digest(protocol: TrialProtocol, designs: list[Design]) -> str:
 def _not_recorded_notes(source: PreparedFile, protocol: TrialProtocol) -> tuple[str, ...]:
     """Say which covariates were not always recorded, as a share of the file."""
     n = len(source.unit_id)
-    lacking = [f"{c} ({100 * source.not_recorded[c] / n:.0f} %)" for c in protocol.design.covariates if source.not_recorded[c]]
+    lacking = [f"{c} ({_about(source.not_recorded[c] / n)})" for c in protocol.design.covariates if source.not_recorded[c]]
     if not lacking:
         return ()
     return (f"Not always recorded: {', '.join(lacking)}. 'Not recorded' is a category of its own, balanced like the others.",)
+
+
+def _about(share: float) -> str:
+    """Return a share in steps of 5 %, so that no count of a few children follows from it."""
+    return "under 5 %" if share < 0.05 else f"about {5 * round(20 * share)} %"

@@ -220,7 +220,7 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
 
     def rule(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
         draft = _start(frame)
-        unsafe = np.zeros(len(frame), dtype=bool)
+        unsafe, told = np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
         for arm in ("treated", "comparison"):
             n, events = _counts(frame, f"n_{arm}"), _counts(frame, f"events_{arm}")
             few = is_small(n, policy.threshold)
@@ -233,15 +233,19 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
             draft.hide(few | telling, sizes)
             draft.hide(few | tail | telling, [f"events_{arm}"])
             unsafe |= few | tail
+            told |= telling
         with np.errstate(invalid="ignore"):
             unsafe |= _counts(frame, "n_treated") + _counts(frame, "n_comparison") - 2 < policy.min_residual_df
         draft.hide(is_small(_counts(frame, "effective_n"), policy.threshold), ["effective_n"])
         # Of a difference and a ratio both arms can be worked out: an unsafe row keeps no result at all.
         draft.hide(unsafe, columns)
+        # Degrees of freedom and numbers of clusters are sizes too, and so is the denominator of an exact rate.
+        draft.hide(told, [c for c in ("df", "interval") if c in columns])
         _round_counts(draft, _ARM_COUNTS, policy)
         on_rates = frame["measure"].isin(("risk_difference", "survival_difference")).to_numpy()
+        rates = [c for c in columns if c not in _NOT_RATES]
+        draft.frame.loc[told & on_rates, rates] = draft.frame.loc[told & on_rates, rates].round(2)
         if policy.rate_decimals is not None:
-            rates = [c for c in columns if c not in _NOT_RATES]
             draft.frame.loc[on_rates, rates] = draft.frame.loc[on_rates, rates].round(policy.rate_decimals)
             _round_rates(draft, ["treated_value", "comparison_value"], policy)
         return draft

@@ -6,6 +6,7 @@ further along the funnel, and the same total in another frame.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -74,40 +75,96 @@ def protect_records(frames: Frames, policy: Policy) -> SafeFrames:
     for name in sorted(frames, key=lambda n: RECORD_FRAMES.index(n) if n in RECORD_FRAMES else -1):
         frame = frames[name].reset_index(drop=True)
         open_mask = pd.DataFrame(False, index=frame.index, columns=frame.columns)
-        masks[name] = _RULES[name](frame, open_mask, policy.threshold, _hidden_totals(frames, masks))
-    safe = {n: make_frame(n, _rounded(frames[n].reset_index(drop=True), n, policy).astype(object).mask(m, None)) for n, m in masks.items()}
+        masks[name] = _RULES[name](frame, open_mask, policy.threshold, _Told(frames, masks))
+    safe = {
+        n: make_frame(n, _rounded(frames[n].reset_index(drop=True), n, policy).astype(object).mask(m, None))
+        for n, m in masks.items()
+    }
     return SafeFrames(policy, safe, masks)
 
 
-Hidden: TypeAlias = set[tuple[str, str, str]]
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What other frames tell: the raw frames, and the masks of those that are done."""
+
+    frames: Frames
+    masks: Mapping[str, pd.DataFrame]
+
+    def hidden_cells(self) -> set[tuple[str, str, str]]:
+        """Return programme, stage and result of every hidden cell of the funnel of referrals."""
+        if "delivery" not in self.masks:
+            return set()
+        rows = self.frames["delivery"].reset_index(drop=True)
+        hidden = rows[self.masks["delivery"]["n"].to_numpy() & (rows["unit"] == "referrals").to_numpy()]
+        return set(zip(hidden["programme"], hidden["stage"], hidden["result"], strict=True))
+
+    def not_met(self) -> Mapping[str, float]:
+        """Return how many referrals of each programme were not suitable, where that is shown."""
+        if "suitability" not in self.masks:
+            return {}
+        rows = self.frames["suitability"].reset_index(drop=True)
+        shown = rows[~self.masks["suitability"]["n"].to_numpy() & (rows["suitability"] == "not_met").to_numpy()]
+        return dict(zip(shown["programme"], shown["n"].astype("float64"), strict=True))
 
 
-def _quality(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hidden) -> pd.DataFrame:
+def _quality(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, told: _Told) -> pd.DataFrame:
     """Hide failures and passes that are few, and numbers of rows concerned that leave few rows out."""
     is_open = frame["table"].isin(_ABOUT_PROGRAMMES) | frame["rule"].str.startswith(_MONTHS)
     n, failing = _counts(frame, "n"), _counts(frame, "failing")
-    whole = frame["n"].astype("float64").where(~is_open).groupby([frame["table"], frame["source"]]).transform("max").to_numpy()
-    few_left_out = is_small(whole - n, threshold)
+    kept = frame["n"].astype("float64").where(~is_open & (frame["dimension"] == "completeness"))
+    whole = kept.groupby([frame["table"], frame["source"]]).transform("max").to_numpy()
+    few_left_out = is_small(np.abs(whole - n), threshold)
     few = is_small(n, threshold) | few_left_out
-    told = few | is_small(failing, threshold) | is_small(n - failing, threshold)
+    tail = few | is_small(failing, threshold) | is_small(n - failing, threshold)
     _hide(mask, ~is_open.to_numpy() & few, "n")
-    _hide(mask, ~is_open.to_numpy() & told, "failing", "score")
+    _hide(mask, ~is_open.to_numpy() & tail, "failing", "score")
     return mask
 
 
-def _delivery(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hidden) -> pd.DataFrame:
-    for _, own in frame.groupby("programme", sort=False):
-        by_unit = {unit: own[own["unit"] == unit] for unit in ("referrals", "sessions")}
-        hidden = _along_the_funnel(by_unit["referrals"], threshold)
-        started = by_unit["referrals"]["stage"].isin(("started", "session_held")) & (by_unit["referrals"]["result"] == "reached")
-        # Sessions of so few children that their number is confidential are theirs alone.
-        if bool(hidden[started].any()):
-            hidden = pd.concat([hidden, pd.Series(True, index=by_unit["sessions"].index)])
-        else:
-            hidden = pd.concat([hidden, _along_the_funnel(by_unit["sessions"], threshold)])
-        for column in ("n", "share"):
-            mask.loc[hidden.index[hidden], column] = True
+def _delivery(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, told: _Told) -> pd.DataFrame:
+    hidden = pd.Series(False, index=frame.index)
+    for _, own in frame.groupby(["programme", "unit"], sort=False):
+        hidden.loc[own.index] = _along_the_funnel(own, threshold)
+    hidden = _both_ways(frame, hidden, ["programme", "step"], ["step", "result"], threshold)
+    _hide(mask, (hidden | _sessions_of_few(frame, threshold)).to_numpy(), "n", "share")
     return mask
+
+
+def _sessions_of_few(frame: pd.DataFrame, threshold: int) -> pd.Series:
+    """Tell the sessions of programmes that few children started: however many they are, they are theirs alone."""
+    children = frame[frame["stage"].isin(("started", "session_held")) & (frame["result"] == "reached")]
+    few = set(children.loc[is_small(_counts(children, "n"), threshold), "programme"])
+    return (frame["unit"] == "sessions") & frame["programme"].isin(few)
+
+
+def _both_ways(frame: pd.DataFrame, hidden: pd.Series, across: list[str], down: list[str], threshold: int) -> pd.Series:
+    """Hide more cells until none follows from the total of its split, nor from the sum over programmes.
+
+    Sums over programmes are known: the frame ``quality`` counts all rows of a table. A cell that is the whole of its split
+    hides nothing, as the total is shown, so it is no company for another.
+    """
+    values = pd.Series(_counts(frame, "n"), index=frame.index)
+    is_part = values < values.groupby([frame[k] for k in across]).transform("sum")
+    done = hidden.copy()
+    while True:
+        before = done.copy()
+        for _, rows in frame.groupby(down, sort=False):
+            done.loc[rows.index] = _with_company(values[rows.index], done[rows.index], is_part[rows.index], threshold)
+        for _, rows in frame.groupby(across, sort=False):
+            done.loc[rows.index] = secondary(values[rows.index].to_numpy(), done[rows.index].to_numpy(), threshold)
+        if done.equals(before):
+            return done
+
+
+def _with_company(values: pd.Series, hidden: pd.Series, is_part: pd.Series, threshold: int) -> pd.Series:
+    """Hide the smallest parts beside hidden counts until two are hidden and their sum reaches the threshold."""
+    done = hidden.copy()
+    while 0 < (told := values[done & (values > 0)]).size and (told.size < 2 or told.sum() < threshold):
+        left = values[~done & (values > 0) & is_part]
+        if left.empty:
+            break
+        done[left.idxmin()] = True
+    return done
 
 
 def _along_the_funnel(rows: pd.DataFrame, threshold: int) -> pd.Series:
@@ -135,18 +192,18 @@ def _is_near(value: float, earlier: list[float], threshold: int) -> bool:
     return any(0 < abs(value - v) < threshold for v in earlier)
 
 
-def _suitability(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hidden) -> pd.DataFrame:
-    for _, cells in frame.groupby("programme", sort=False):
-        values = _counts(cells, "n")
-        few = values.sum() < threshold
-        hidden = np.ones(len(cells), dtype=bool) if few else secondary(values, is_small(values, threshold), threshold)
-        for column in ("n", "share"):
-            mask.loc[cells.index[hidden], column] = True
+def _suitability(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, told: _Told) -> pd.DataFrame:
+    values = pd.Series(_counts(frame, "n"), index=frame.index)
+    total = values.groupby(frame["programme"]).transform("sum")
+    small = pd.Series(is_small(values.to_numpy(), threshold), index=frame.index) | (total < threshold)
+    hidden = _both_ways(frame, small, ["programme"], ["suitability"], threshold)
+    _hide(mask, hidden.to_numpy(), "n", "share")
     return mask
 
 
-def _delays(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hidden) -> pd.DataFrame:
+def _delays(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, told: _Told) -> pd.DataFrame:
     parts = ["n", "n_reversed", "n_not_recorded"]
+    totals = told.hidden_cells()
     for i, row in frame.iterrows():
         values = row[parts].to_numpy(dtype=np.float64)
         is_total_hidden = (str(row["programme"]), *_TOTALS[str(row["wait"])]) in totals or values.sum() < threshold
@@ -158,29 +215,22 @@ def _delays(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hid
     return mask
 
 
-def _delivery_notes(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, totals: Hidden) -> pd.DataFrame:
+def _delivery_notes(frame: pd.DataFrame, mask: pd.DataFrame, threshold: int, told: _Told) -> pd.DataFrame:
     n, n_of = _counts(frame, "n"), _counts(frame, "n_of")
     is_open = frame["issue"].isin(_OPEN_ISSUES).to_numpy()
-    is_total_hidden, is_cell_hidden = (_in_funnel(frame, places, totals) for places in (_TOTALS, _CELLS))
+    is_total_hidden, is_cell_hidden = (_in_funnel(frame, places, told.hidden_cells()) for places in (_TOTALS, _CELLS))
+    not_met = frame["programme"].map(told.not_met()).where(frame["issue"] == "started_unsuitable").to_numpy(dtype=np.float64)
     few = is_small(n_of, threshold) | is_total_hidden
+    tail = few | is_cell_hidden | is_small(n, threshold) | is_small(n_of - n, threshold) | is_small(not_met - n, threshold)
     _hide(mask, ~is_open & few, "n_of")
-    _hide(mask, ~is_open & (few | is_cell_hidden | is_small(n, threshold) | is_small(n_of - n, threshold)), "n")
+    _hide(mask, ~is_open & tail, "n")
     return mask
 
 
-def _in_funnel(frame: pd.DataFrame, places: Mapping[str, tuple[str, str]], hidden: Hidden) -> Flags:
+def _in_funnel(frame: pd.DataFrame, places: Mapping[str, tuple[str, str]], hidden: set[tuple[str, str, str]]) -> Flags:
     """Tell the issues whose place in the funnel is hidden."""
     keys = zip(frame["programme"], frame["issue"], strict=True)
     return np.array([(programme, *places.get(issue, ("", ""))) in hidden for programme, issue in keys], dtype=bool)
-
-
-def _hidden_totals(frames: Frames, masks: Mapping[str, pd.DataFrame]) -> Hidden:
-    """Return programme, stage and result of every hidden cell of the funnel of referrals."""
-    if "delivery" not in masks:
-        return set()
-    rows = frames["delivery"].reset_index(drop=True)
-    hidden = rows[masks["delivery"]["n"].to_numpy() & (rows["unit"] == "referrals").to_numpy()]
-    return set(zip(hidden["programme"], hidden["stage"], hidden["result"], strict=True))
 
 
 def _hide(mask: pd.DataFrame, rows: Flags, *columns: str) -> None:
@@ -217,7 +267,7 @@ def _open_rows(frame: pd.DataFrame, name: str) -> pd.Series:
     return pd.Series(False, index=frame.index)
 
 
-_RULES: Mapping[str, Callable[[pd.DataFrame, pd.DataFrame, int, Hidden], pd.DataFrame]] = {
+_RULES: Mapping[str, Callable[[pd.DataFrame, pd.DataFrame, int, _Told], pd.DataFrame]] = {
     "quality": _quality,
     "delivery": _delivery,
     "suitability": _suitability,

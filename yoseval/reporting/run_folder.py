@@ -321,9 +321,9 @@ def _previous(folder: Path) -> Path:
 def _write_csv(frame: pd.DataFrame, file: Path, *, mode: int = 0o644) -> None:
     rows = [[_to_text(v) for v in row] for row in frame.itertuples(index=False, name=None)]
     # Left to itself the writer does not quote a carriage return, which readers take for the end of a row.
-    quoting = csv.QUOTE_ALL if any("\r" in cell for row in rows for cell in row) else csv.QUOTE_MINIMAL
+    telling = any("\r" in cell for row in rows for cell in row)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n", quoting=quoting)
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if telling else csv.QUOTE_MINIMAL)
         writer.writerow(frame.columns)
         writer.writerows(rows)
 

@@ -71,7 +71,7 @@ def test_the_method_is_chosen_blind_and_says_so(trials):
 
 
 def test_what_was_not_always_recorded_is_noted(trials):
-    assert any(n.startswith("Not always recorded: school_hours (1") for n in trials["mentoring"].notes)
+    assert any(n.startswith("Not always recorded: school_hours (about 1") for n in trials["mentoring"].notes)
 
 
 def test_a_programme_of_too_few_children_has_no_design_and_says_why(trials):

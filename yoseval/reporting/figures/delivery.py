@@ -36,7 +36,7 @@ NOT_RECORDED = Look("not recorded", "white", COMPARISON, COMPARISON_TEXT, "////"
 CONFIDENTIAL = Look("confidential [c]", BAND, MUTED, INK, "....")
 RESULT_LOOK: Mapping[str, Look] = {
     "reached": Look("yes", TREATED, TREATED, "white"),
-    "under_way": Look("still under way", "#6BACE6", TREATED, INK),
+    "under_way": Look("under way", "#6BACE6", TREATED, INK),
     "not_reached": Look("no", "white", MUTED, INK),
     "not_recorded": NOT_RECORDED,
 }
@@ -58,23 +58,29 @@ STAGE_WORDS: Mapping[str, str] = {
     "attended": "Attended",
 }
 _UNIT_WORDS = {"referrals": "Of every 100 referrals", "sessions": "Of every 100 sessions planned"}
-_BAR, _HEAD, _KEY, _LEFT = 0.3, 0.34, 0.3, 0.24  # inches: a bar, a heading, the key; share of the width for names
+_WHOLE = ("referred", "planned")
+_BAR, _HEAD, _KEY = 0.23, 0.3, 0.27  # inches: a bar, a heading, the key
+_STAGES, _NAMES = 0.21, 0.29  # share of the width for the names of stages, and of programmes
+_LETTER = 0.0138  # share of the bars' width that a letter of the key takes
 _ENOUGH = 0.045  # a narrower bar has no room for its number
 
 
 def funnel_chart(delivery: pd.DataFrame) -> Figure:
     """Draw the way through one programme: a bar a stage, split into yes, under way, no and not recorded.
 
+    All were referred and all sessions planned: these stages are the whole that the others are shares of.
+
     Parameters
     ----------
     delivery : DataFrame
         The public frame ``delivery`` of one programme. What is confidential is drawn together, as ``[c]``.
     """
-    blocks = [(u, rows) for u, rows in delivery.groupby("unit", sort=False) if rows["share"].notna().any()]
+    parts = delivery[~delivery["stage"].isin(_WHOLE)]
+    blocks = [(u, rows) for u, rows in parts.groupby("unit", sort=False) if rows["share"].notna().any()]
     height = _KEY + sum(_HEAD + _BAR * rows["stage"].nunique() for _, rows in blocks)
     with house_style():
         figure = new_figure(height)
-        axes = _canvas(figure, height)
+        axes = _canvas(figure, height, _STAGES)
         _draw_key(axes, RESULT_LOOK, [rows for _, rows in blocks], "result")
         y = _KEY
         for unit, rows in blocks:
@@ -99,7 +105,7 @@ def suitability_chart(suitability: pd.DataFrame) -> Figure:
     height = _KEY + 0.06 + _BAR * programmes.ngroups
     with house_style():
         figure = new_figure(height)
-        axes = _canvas(figure, height)
+        axes = _canvas(figure, height, _NAMES)
         _draw_key(axes, SUITABILITY_LOOK, [suitability], "suitability")
         for i, ((_, name), cells) in enumerate(programmes):
             y = _KEY + 0.06 + _BAR * i
@@ -119,13 +125,18 @@ def waits_chart(delays: pd.DataFrame) -> Figure:
     height = 0.52 + 0.31 * len(delays)
     with house_style():
         figure = new_figure(height)
-        axes = figure.add_axes((_LEFT, 0.46 / height, 0.985 - _LEFT, 1 - 0.5 / height))
+        axes = figure.add_axes((_NAMES, 0.46 / height, 0.985 - _NAMES, 1 - 0.5 / height))
         for y, row in enumerate(delays.to_dict("records")):
             axes.axhline(y, color=GRID, lw=0.5, zorder=0.5)
             axes.plot([row["lower_quartile"], row["upper_quartile"]], [y, y], color="#6BACE6", lw=7, solid_capstyle="butt")
             axes.plot(row["median"], y, marker="D", color=TREATED, ms=7, ls="none", zorder=3)
             axes.annotate(
-                f"{row['median']:.0f}", (row["median"], y), xytext=(0, 7), textcoords="offset points", ha="center", fontweight="bold"
+                f"{row['median']:.0f}",
+                (row["median"], y),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontweight="bold",
             )
         axes.set_yticks(range(len(delays)), [_short(str(n)) for n in delays["name"]])
         axes.set_ylim(len(delays) - 0.5, -0.75)
@@ -185,9 +196,9 @@ def _cell(axes: Axes, box: tuple[float, float, float], look: Look, words: str) -
     _label(axes, x + width / 2, y + 0.155, words, look)
 
 
-def _canvas(figure: Figure, height: float) -> Axes:
-    """Return axes in shares across and inches down."""
-    axes = figure.add_axes((_LEFT, 0, 0.995 - _LEFT, 1))
+def _canvas(figure: Figure, height: float, left: float) -> Axes:
+    """Return axes in shares across, to the right of ``left``, and inches down."""
+    axes = figure.add_axes((left, 0, 0.995 - left, 1))
     axes.set_xlim(0, 1.0)
     axes.set_ylim(height, 0)
     axes.axis("off")
@@ -203,7 +214,7 @@ def _draw_split(axes: Axes, y: float, cells: pd.DataFrame, looks: Mapping[str, L
         parts.append((CONFIDENTIAL, rest))
     for look, share in parts:
         if share > 0:
-            _rectangle(axes, x, y + 0.04, share, _BAR - 0.08, look)
+            _rectangle(axes, x, y + 0.025, share, _BAR - 0.05, look)
             if share >= _ENOUGH:
                 _label(axes, x + share / 2, y + _BAR / 2, "[c]" if look is CONFIDENTIAL else _per_100(share), look)
         x += share
@@ -231,10 +242,10 @@ def _draw_key(axes: Axes, looks: Mapping[str, Look], frames: Sequence[pd.DataFra
         used.append(CONFIDENTIAL)
     x = 0.0
     for look in used:
-        _rectangle(axes, x, 0.09, 0.032, 0.15, look)
-        axes.text(x + 0.042, 0.165, look.words, va="center")
-        x += 0.075 + 0.0148 * len(look.words)
+        _rectangle(axes, x, 0.055, 0.03, 0.15, look)
+        axes.text(x + 0.04, 0.13, look.words, va="center")
+        x += 0.06 + _LETTER * len(look.words)
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:23]}…"
+    return name if len(name) <= 26 else f"{name[:25]}…"
