@@ -47,12 +47,26 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to m
 
 
 @app.command()
-def check(study: StudyFolder) -> None:
-    """Validate a study and its data, and say what can be evaluated. No design is built, no effect estimated."""
+def check(
+    study: StudyFolder,
+    out: OutFolder = None,
+    on_invalid: Annotated[
+        str, typer.Option("--on-invalid", help="raise, or drop: set faulty rows of records aside.")
+    ] = "raise",
+) -> None:
+    """Validate a study and its data, and say what can be evaluated. No design is built, no effect estimated.
+
+    Of a study of records it also writes quality and delivery tables and a report on them, to
+    reports/<name of the study folder>_check.
+    """
     from yoseval.cohort.protocol import read_study  # noqa: PLC0415
     from yoseval.evaluation.readiness import readiness_lines  # noqa: PLC0415
 
-    for line in readiness_lines(read_study(study)):
+    opened = read_study(study)
+    if opened.is_of_records:
+        _check_records(opened, out or Path("reports") / f"{opened.folder.resolve().name}_check", on_invalid)
+        return
+    for line in readiness_lines(opened):
         typer.echo(line)
 
 
@@ -151,6 +165,45 @@ def verify(
     )
 
 
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    people: Annotated[int, typer.Option("--people", min=1, help="Children.")] = 2000,
+    programmes: Annotated[int, typer.Option("--programmes", min=1, max=40, help="Programmes on the menu.")] = 8,
+    seed: Seed = 0,
+    fault: Annotated[list[str] | None, typer.Option("--fault", help="A fault of recording to put in; may be repeated.")] = None,
+) -> None:
+    """Write the records of a simulated service with known effects, in the records standard, and a study of them."""
+    from yoseval.records.simulation.simulate import simulate_records, write_simulation  # noqa: PLC0415
+
+    simulation = simulate_records(people, programmes=programmes, seed=seed, faults=tuple(fault or ()))
+    for file in write_simulation(simulation, folder):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Every record is simulated; the true effects are in truth.csv. Next: yoseval check {folder}")
+
+
+@app.command()
+def pseudonymise(
+    extract: Annotated[Path, typer.Argument(metavar="IN", help="Folder with the tables as they came.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make, with pseudonyms instead of ids.")],
+    key: Annotated[
+        str, typer.Option("--key", help="File of the study's key, outside the study and any git tree, or keyring:NAME.")
+    ],
+    make_key: Annotated[bool, typer.Option("--make-key", help="Make the key first. Once a study, and keep it.")] = False,
+    leave_out: Annotated[list[str] | None, typer.Option("--leave-out", help="A column not to write; may be repeated.")] = None,
+    upper: Annotated[bool, typer.Option("--upper", help="Take ids that differ in case only as the same.")] = False,
+    encoding: Annotated[str, typer.Option("--encoding", help="Of the CSV files.")] = "utf-8",
+) -> None:
+    """Replace ids by keyed pseudonyms (HMAC-SHA256), before anything else. The mapping is never written."""
+    from yoseval.records.pseudonyms.key import make_key as new_key  # noqa: PLC0415
+    from yoseval.records.pseudonyms.pseudonymise import pseudonymise as replace_ids  # noqa: PLC0415
+
+    if make_key:
+        typer.echo(f"made a key with the fingerprint {new_key(key)}")
+    rules = ("strip", "upper") if upper else ("strip",)
+    typer.echo(str(replace_ids(extract, out, key=key, leave_out=tuple(leave_out or ()), normalise=rules, encoding=encoding)))
+
+
 def _run(command: Callable[[], Any]) -> int:
     """Run a command and turn its end into an exit code and a message."""
     try:
@@ -212,6 +265,25 @@ def _render(stage: Path, tick: Callable[[str, str], None]) -> list[str]:
     for note in dict.fromkeys(r.note for r in rendered if r.note):
         typer.echo(note, err=True)
     return []
+
+
+def _check_records(study: Any, folder: Path, on_invalid: str) -> None:
+    from yoseval.evaluation.records_check import check_records  # noqa: PLC0415
+    from yoseval.reporting.console import path_lines  # noqa: PLC0415
+    from yoseval.reporting.run_folder import PRIVATE, fill_run, open_run, seal_run, staged  # noqa: PLC0415
+
+    if on_invalid not in ("raise", "drop"):
+        raise UsageError(f"--on-invalid is '{on_invalid}'.", "Use raise or drop.")
+    with _progress(study.file.study.title) as tick, staged(folder) as stage:
+        tick("Reading", study.records_folder.name)
+        checked = check_records(study, on_invalid="drop" if on_invalid == "drop" else "raise", private=stage / PRIVATE)
+        fill_run(checked, stage, earlier=[])
+        faults = _render(stage, tick)
+        seal_run(open_run(stage).manifest, stage)
+    for line in [*checked.lines, "", "Written:", *path_lines(open_run(folder))]:
+        typer.echo(line)
+    if faults:
+        raise ReportError("\n".join(faults), "The tables are written.")
 
 
 def _finish(run: Any, faults: list[str]) -> None:

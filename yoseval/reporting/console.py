@@ -26,7 +26,7 @@ def finding_lines(run: Run) -> list[str]:
         f"Tests made: {tests}. Differences in outcomes are per 100 {words.people}; negative = fewer. {_HIDDEN} = confidential.",
         *(f"{name}: {text}" for name, text in zip(findings["name"], findings["sentence"], strict=True)),
     ]
-    return ["", *_aligned(rows), "", *notes, "", "Written:", *_paths(run)]
+    return ["", *_aligned(rows), "", *notes, "", "Written:", *path_lines(run)]
 
 
 def design_lines(run: Run) -> list[str]:
@@ -41,7 +41,7 @@ def design_lines(run: Run) -> list[str]:
         effective = _count(after["effective_n"].get("comparison")) if len(after) else "none"
         smd = f"{own['std_mean_diff'].abs().max():.3f}" if len(own) else "none"
         rows.append((programme.name, *n, effective, smd, run.manifest["lock"]["digests"][programme.id][:16]))
-    return ["", *_aligned(rows), "", "Designs are locked. No outcome was opened.", "", "Written:", *_paths(run)]
+    return ["", *_aligned(rows), "", "Designs are locked. No outcome was opened.", "", "Written:", *path_lines(run)]
 
 
 def _row(row: dict[str, object], words: Words) -> tuple[str, ...]:
@@ -82,6 +82,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
 
 
-def _paths(run: Run) -> list[str]:
+def path_lines(run: Run) -> list[str]:
+    """Return the paths of what a run wrote."""
     files = sorted(f for f in run.folder.iterdir() if f.suffix in (".html", ".pdf"))
     return [*(f"  {f}" for f in files), f"  {run.folder}/*.csv, manifest.json"]

@@ -159,7 +159,7 @@ def _both_ways(frame: pd.DataFrame, hidden: pd.Series, across: list[str], down: 
 def _with_company(values: pd.Series, hidden: pd.Series, is_part: pd.Series, threshold: int) -> pd.Series:
     """Hide the smallest parts beside hidden counts until two are hidden and their sum reaches the threshold."""
     done = hidden.copy()
-    while 0 < (told := values[done & (values > 0)]).size and (told.size < 2 or told.sum() < threshold):
+    while (told := values[done & (values > 0)]).size > 0 and (told.size < 2 or told.sum() < threshold):
         left = values[~done & (values > 0) & is_part]
         if left.empty:
             break

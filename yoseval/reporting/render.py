@@ -26,7 +26,7 @@ class Report:
     """A report: its notebook, its page, the words for its kind and the stem of its file.
 
     ``programme`` says whether it is about one programme (``required``), about all of them or one (``optional``), or
-    always about all (``none``).
+    always about all (``none``); ``frame`` is the table without which there is nothing to report.
     """
 
     notebook: str
@@ -34,12 +34,14 @@ class Report:
     kind: str
     stem: str
     programme: str
+    frame: str = "findings"
 
 
 REPORTS: Mapping[str, Report] = {
     "board_briefing": Report("board_briefing.ipynb", BriefingExporter, "Board briefing", "board_briefing", "optional"),
     "portfolio": Report("portfolio.ipynb", ReportExporter, "Programme portfolio", "portfolio", "none"),
     "technical": Report("technical_report.ipynb", ReportExporter, "Technical report", "technical", "required"),
+    "data_quality": Report("data_quality.ipynb", ReportExporter, "Data quality", "data_quality", "none", "quality"),
 }
 FORMATS = ("html", "pdf")
 
@@ -215,6 +217,8 @@ def page_words(run: Run, report: Report, programme: Programme | None) -> dict[st
 def _all_tasks(run: Run, folder: Path) -> list[_Task]:
     tasks = []
     for name, report in REPORTS.items():
+        if not (run.folder / f"{report.frame}.csv").is_file():
+            continue
         programmes: Sequence[Programme | None] = run.programmes if report.programme == "required" else [None]
         tasks += [_Task(run, name, report, programme, folder) for programme in programmes]
     return tasks

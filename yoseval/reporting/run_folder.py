@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from yoseval.errors import EnvironmentFault, ReportError
 from yoseval.frames import COLUMNS, FRAMES, check_frame, make_frame
 from yoseval.reporting.disclosure import HIDDEN_MARK, SafeFrames, find_policy, protect
+from yoseval.reporting.disclosure_records import RECORD_FRAMES, protect_records
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
 
@@ -203,18 +204,30 @@ def fill_run(
     extra : mapping, optional
         Further parts of the manifest.
     """
-    safe = protect(portfolio.frames(), find_policy(portfolio.policy))
+    safe = _protected(portfolio)
     manifest = _completed(portfolio.manifest(), safe, earlier)
-    findings = safe.frames["findings"]
-    if len(findings):
-        safe.frames["findings"] = add_sentences(findings, Words.from_manifest(manifest))
-    for name in PUBLIC_FRAMES:
+    if len(safe.frames.get("findings", ())):
+        safe.frames["findings"] = add_sentences(safe.frames["findings"], Words.from_manifest(manifest))
+    for name in safe.frames:
         _write_csv(safe.with_marks(name), folder / f"{name}.csv")
     vault = folder / PRIVATE
-    vault.mkdir(mode=0o700)
+    vault.mkdir(mode=0o700, exist_ok=True)
     for name, frame in portfolio.private_frames().items():
         _write_csv(frame, vault / f"{name}.csv", mode=0o600)
     seal_run({**manifest, **(extra or {})}, folder)
+
+
+def _protected(portfolio: Saveable) -> SafeFrames:
+    """Apply disclosure control: the frames about effects by one set of rules, those about records by another."""
+    policy, frames = find_policy(portfolio.policy), portfolio.frames()
+    about_records = {name: frames[name] for name in RECORD_FRAMES if name in frames}
+    parts = [
+        protect({n: f for n, f in frames.items() if n not in about_records}, policy),
+        protect_records(about_records, policy),
+    ]
+    return SafeFrames(
+        policy, {n: f for p in parts for n, f in p.frames.items()}, {n: h for p in parts for n, h in p.hidden.items()}
+    )
 
 
 def lock_history(folder: Path) -> list[dict[str, Any]]:

@@ -257,6 +257,7 @@ def test_a_study_of_records_that_lacks_something_says_what(study_of, old, new, m
     with pytest.raises(StudyError, match=message):
         study_of(RECORDS.replace(old, new))
 
+
 def test_a_programme_may_have_a_design_and_a_worthwhile_change_of_its_own(study_of):
     own = '[programmes.a.design]\nmethod = "nearest"\nratio = 3\n[programmes.a.portfolio]\nworthwhile = 8\n'
     study = study_of(f"{BASE}\n{own}")

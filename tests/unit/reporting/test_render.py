@@ -30,6 +30,7 @@ def make_run(folder, programmes=PROGRAMMES):
         "inputs": [{"file": "a.csv", "sha256": "ab" * 32, "rows": 3}],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / "findings.csv").write_text("programme\n", encoding="utf-8")
     return folder
 
 
@@ -56,7 +57,15 @@ def test_a_run_gives_a_briefing_a_portfolio_and_a_technical_report_for_each_prog
 
     names = ["board_briefing.html", "portfolio.html", "technical_aim_high.html", "technical_boxing.html"]
     assert [r.path.name for r in rendered] == names
-    assert sorted(contents(folder)) == sorted([*names, "manifest.json"])
+    assert sorted(contents(folder)) == sorted([*names, "findings.csv", "manifest.json"])
+
+
+def test_a_run_of_checked_records_gives_the_report_on_them_alone(folder):
+    (folder / "findings.csv").rename(folder / "quality.csv")
+
+    rendered = render_all(folder, engine="none", pdf=())
+
+    assert [r.path.name for r in rendered] == ["data_quality.html"]
 
 
 def test_one_job_or_four_give_the_same_bytes(folder):
@@ -118,7 +127,7 @@ def test_a_briefing_may_be_about_one_programme(folder):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"report": "poster"}, "'poster' is not a report. Choose one of board_briefing, portfolio, technical."),
+        ({"report": "poster"}, "'poster' is not a report. Choose one of board_briefing, portfolio, technical, data_quality."),
         ({"report": "technical"}, "is about one programme. Name one of aim, b."),
         ({"report": "technical", "programme": "x"}, "'x' is not a programme of this run. Name one of aim, b."),
         ({"report": "portfolio", "programme": "b"}, "is about all programmes."),
