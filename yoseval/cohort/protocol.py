@@ -20,6 +20,7 @@ from yoseval.cohort.sections import (
     DisclosureSection,
     EligibilitySection,
     EngineSection,
+    LinkageSection,
     OutcomeSection,
     PortfolioSection,
     StudyFile,
@@ -44,6 +45,8 @@ class TrialProtocol:
         As they hold for this programme; the first outcome is the primary one.
     worthwhile : float
         Smallest worthwhile change per 100 people.
+    linkage : LinkageSection, optional
+        Which share of each arm was linked to the records of outcomes, where that is known.
     """
 
     programme: str
@@ -52,6 +55,7 @@ class TrialProtocol:
     design: DesignSection
     outcomes: tuple[OutcomeSection, ...]
     worthwhile: float
+    linkage: LinkageSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,9 @@ class Study:
             If its own table breaks a rule, or the study is one of records.
         """
         design, portfolio = self.design_of(programme)
-        return TrialProtocol(programme, self.name_of(programme), self.roles, design, self.file.outcomes, portfolio.worthwhile)
+        return TrialProtocol(
+            programme, self.name_of(programme), self.roles, design, self.file.outcomes, portfolio.worthwhile, self.file.linkage
+        )
 
     def design_of(self, programme: str) -> tuple[DesignSection, PortfolioSection]:
         """Return the sections that a programme's own table may override.
@@ -218,6 +224,7 @@ def _fields_at(path: list[str], model: type[BaseModel]) -> Mapping[str, Any]:
         "design": DesignSection,
         "outcomes": OutcomeSection,
         "portfolio": PortfolioSection,
+        "linkage": LinkageSection,
         "eligibility": EligibilitySection,
         "time_zero": TimeZeroSection,
         "disclosure": DisclosureSection,

@@ -153,6 +153,14 @@ class OutcomeSection(_Section):
         return float(getattr(self, f"horizon_{self.time_unit}"))
 
 
+class LinkageSection(_Section):
+    """``[linkage]``: which share of each arm was found in the records that outcomes come from."""
+
+    treated: Annotated[float, Field(gt=0, le=1)]
+    comparison: Annotated[float, Field(gt=0, le=1)]
+    ratio: Annotated[float, Field(ge=1)] | None = None
+
+
 class PortfolioSection(_Section):
     """``[portfolio]``: what would matter."""
 
@@ -175,6 +183,7 @@ class StudyFile(_Section):
     eligibility: EligibilitySection | None = None
     time_zero: TimeZeroSection | None = None
     engine: EngineSection = EngineSection()
+    linkage: LinkageSection | None = None
     portfolio: PortfolioSection = PortfolioSection()
     disclosure: DisclosureSection = DisclosureSection()
     programmes: Mapping[str, Any] = Field(default_factory=dict)

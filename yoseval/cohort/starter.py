@@ -52,6 +52,10 @@ days         = "days_to_reoffence"
 horizon_days = 365
 measure      = "restricted_mean_difference"
 
+# [linkage]                              # where outcomes come from linked records: which share of each arm was linked
+# treated    = 0.96
+# comparison = 0.94
+
 [portfolio]
 worthwhile = 5                           # smallest change that would matter, per 100 children
 

@@ -14,8 +14,8 @@ from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.outcomes.followup import OutcomeTable, observe_outcome
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.survival import survival_curves
-from yoseval.outcomes.types import FollowUp
-from yoseval.sensitivity.checks import assess_sensitivity
+from yoseval.outcomes.types import Estimate, FollowUp
+from yoseval.sensitivity.checks import Check, Linked, assess_sensitivity
 
 
 def evaluate_programme(source: OutcomeTable, trial: EmulatedTrial, *, seed: int = 0) -> Finding:
@@ -70,10 +70,16 @@ def _one_outcome(
 ) -> Outcome:
     followup = observe_outcome(source, design.cohort, section)
     estimate = estimate_effect(followup, design, section.measure, role="primary" if primary else "secondary")
-    checks = (
-        assess_sensitivity(estimate, followup, design, alternatives=trial.alternatives, noun=section.noun) if primary else ()
-    )
+    checks = _checks(trial, estimate, followup, design) if primary else ()
     return Outcome(section, estimate, checks, survival_curves(followup, design), _flow(design, followup))
+
+
+def _checks(trial: EmulatedTrial, estimate: Estimate, followup: FollowUp, design: Design) -> tuple[Check, ...]:
+    protocol = trial.protocol
+    share = protocol.linkage
+    linked = Linked(share.treated, share.comparison, share.ratio) if share is not None else None
+    noun = protocol.outcomes[0].noun
+    return assess_sensitivity(estimate, followup, design, alternatives=trial.alternatives, noun=noun, linked=linked)
 
 
 def _flow(design: Design, followup: FollowUp) -> pd.DataFrame:

@@ -149,6 +149,7 @@ def _digest(protocol: TrialProtocol, designs: list[Design]) -> str:
         "design": protocol.design.model_dump(mode="json"),
         "outcomes": [o.model_dump(mode="json") for o in protocol.outcomes],
         "worthwhile": protocol.worthwhile,
+        "linkage": protocol.linkage.model_dump(mode="json") if protocol.linkage else None,
         "designs": [design_digest(d) for d in designs],
     }
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("utf-8")).hexdigest()

@@ -15,6 +15,7 @@ from yoseval.errors import EstimationError
 from yoseval.frames import make_frame
 from yoseval.outcomes.measures import MEASURES, estimate_effect
 from yoseval.outcomes.types import Estimate, FollowUp
+from yoseval.sensitivity.bounds import linkage_bounds
 from yoseval.sensitivity.hidden_bias import e_value, e_value_of_limit
 
 
@@ -59,6 +60,23 @@ class Check:
         return f"{self.question}\n{self.answer}"
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Which share of each arm was linked to the records that outcomes come from.
+
+    Parameters
+    ----------
+    treated, comparison : float
+        Above 0 and at most 1.
+    ratio : float, optional
+        The most by which the risk of those not linked may differ from that of those linked; worst case if absent.
+    """
+
+    treated: float
+    comparison: float
+    ratio: float | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Probed:
     """What checks look at: an estimate, what it rests on, and the designs locked beside it."""
@@ -68,6 +86,7 @@ class Probed:
     design: Design
     alternatives: tuple[Design, ...] = ()
     noun: str = "the outcome"
+    linked: Linked | None = None
 
 
 def assess_sensitivity(
@@ -78,6 +97,7 @@ def assess_sensitivity(
     *,
     alternatives: Sequence[Design] = (),
     noun: str = "the outcome",
+    linked: Linked | None = None,
 ) -> tuple[Check, ...]:
     """Put every check of ``checks`` (all of them by default) to an estimate.
 
@@ -93,12 +113,14 @@ def assess_sensitivity(
         Other designs that were locked before outcomes were opened.
     noun : str
         The outcome as a noun, for the answers.
+    linked : Linked, optional
+        Which share of each arm was linked, where outcomes come from linked records.
 
     Examples
     --------
     >>> assess_sensitivity(estimate, followup, design)[0].answer  # doctest: +SKIP
     """
-    probed = Probed(estimate, followup, design, tuple(alternatives), noun)
+    probed = Probed(estimate, followup, design, tuple(alternatives), noun, linked)
     return tuple(check for name in (checks or CHECKS) if (check := CHECKS[name](probed)) is not None)
 
 
@@ -161,11 +183,28 @@ def check_hidden_bias(probed: Probed) -> Check | None:
     )
 
 
+def check_linkage(probed: Probed) -> Check | None:
+    """Ask what those who could not be linked to the records of outcomes could do to a difference of risks."""
+    linked, e = probed.linked, probed.estimate
+    if linked is None or e.measure != "risk_difference":
+        return None
+    low, high = linkage_bounds(e.treated_value, e.comparison_value, linked.treated, linked.comparison, ratio=linked.ratio)
+    shown = f"{_signed(100 * low)} to {_signed(100 * high)} per 100"
+    assumed = (
+        "whatever happened to them"
+        if linked.ratio is None
+        else f"if their risk is at most {linked.ratio:g} times as high, or as low, as that of the others"
+    )
+    answer = f"With those who could not be linked the difference lies between {shown}, {assumed}. Chance comes on top."
+    return _check(probed, "linkage", "What if those who could not be linked fared otherwise?", answer, shown, None, ())
+
+
 CHECKS: Mapping[str, Callable[[Probed], Check | None]] = {
     "naive": check_naive,
     "other_designs": check_other_designs,
     "half_way": check_half_way,
     "hidden_bias": check_hidden_bias,
+    "linkage": check_linkage,
 }
 
 

@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 
 from yoseval.cohort.build import Cohort
+from yoseval.cohort.protocol import read_study
+from yoseval.cohort.starter import write_starter
 from yoseval.design.methods import build_design
 from yoseval.design.unadjusted import unadjusted_design
+from yoseval.evaluation.portfolio import evaluate_portfolio
 from yoseval.frames import check_frame
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.types import FollowUp
-from yoseval.sensitivity.checks import CHECKS, assess_sensitivity
+from yoseval.sensitivity.bounds import linkage_bounds
+from yoseval.sensitivity.checks import CHECKS, Linked, assess_sensitivity
 from yoseval.sensitivity.hidden_bias import e_value, e_value_of_limit
 
 N = 600
@@ -33,16 +37,18 @@ def parts():
     return followup, design, other
 
 
-def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None):
+def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None, linked=None):
     followup, own, other = parts
     chosen = design or own
     estimate = estimate_effect(followup, chosen, measure)
     others = [other] if alternatives is None else alternatives
-    return estimate, assess_sensitivity(estimate, followup, chosen, names or None, alternatives=others, noun=noun)
+    return estimate, assess_sensitivity(
+        estimate, followup, chosen, names or None, alternatives=others, noun=noun, linked=linked
+    )
 
 
 def test_every_check_of_the_menu_is_put(parts):
-    _, checks = put(parts)
+    _, checks = put(parts, linked=Linked(0.9, 0.9))
 
     assert [c.check for c in checks] == list(CHECKS)
 
@@ -186,3 +192,26 @@ def test_a_check_shows_its_question_and_its_answer(parts):
     _, checks = put(parts)
 
     assert str(checks[0]).splitlines() == [checks[0].question, checks[0].answer]
+
+
+def test_linkage_loss_is_carried_to_the_effect_as_a_bound(tmp_path):
+    write_starter(tmp_path / "study")
+    text = (tmp_path / "study" / "study.toml").read_text(encoding="utf-8")
+    linked = "[linkage]\ntreated = 0.9\ncomparison = 0.8\n[portfolio]"
+    (tmp_path / "study" / "study.toml").write_text(text.replace("[portfolio]", linked), encoding="utf-8")
+
+    frames = evaluate_portfolio(read_study(tmp_path / "study")).frames()
+
+    row = frames["checks"].query("check == 'linkage' and programme == 'mentoring'").iloc[0]
+    effect = frames["findings"].query("programme == 'mentoring'").iloc[0]
+    low, high = linkage_bounds(effect["treated_value"], effect["comparison_value"], 0.9, 0.8)
+    assert row["value"] == f"{100 * low:+.1f} to {100 * high:+.1f} per 100".replace("-", "−")
+    assert "whatever happened to them" in row["answer"]
+
+
+def test_without_a_share_linked_nothing_is_asked_of_linkage(tmp_path):
+    write_starter(tmp_path / "study")
+
+    checks = evaluate_portfolio(read_study(tmp_path / "study")).frames()["checks"]
+
+    assert "linkage" not in set(checks["check"])
