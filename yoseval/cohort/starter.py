@@ -12,7 +12,7 @@ _STUDY = """\
 
 [study]
 title           = "Programmes of the service (simulated example)"
-cohort          = "people.csv"           # CSV (UTF-8) or Parquet
+cohort          = "people.csv"           # CSV (UTF-8), Excel (one sheet) or Parquet
 people          = "children"             # what one row is, in the plural, as the reports will say
 comparison_name = "usual supervision"    # what the comparison group had
 source          = "Simulated records."   # one sentence on where the records come from

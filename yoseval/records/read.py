@@ -1,12 +1,13 @@
-"""Read a table of a file as text, exactly as it stands, and nothing but the columns asked for.
+"""Read a table of any file as text, exactly as it stands, and nothing but the columns asked for.
 
-Takes the path of a CSV or Parquet file and gives texts: an id of eighteen digits, a leading zero and a
-programme called `NA` survive. A row that does not fit its header is an error with its line, never a guess.
-DuckDB does the reading; typing is strict and separate (`records.validate`).
+Takes the path of a CSV, Excel or Parquet file and gives texts: an id of eighteen digits, a leading zero and a
+programme called `NA` survive. A row that does not fit its header is an error with its line, never a guess. The
+readers are those of records (`records.reading`); typing is strict and separate (`records.validate`).
 """
 
-import csv
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,14 @@ import duckdb
 import pandas as pd
 
 from yoseval.errors import DataError, listed
+from yoseval.records.reading.columnar import ParquetReader
+from yoseval.records.reading.delimited import DelimitedReader
+from yoseval.records.reading.readers import Reader, Source
+from yoseval.records.reading.sheet import SheetReader
+from yoseval.records.reading.workbook import sheet_names
 
-_MOST = 20
-_ZERO_DECIMALS = r"^(-?\d+)\.0$"
+_TABLE = "given"
+_PLAIN_CSV = "In Excel, use Save As and choose 'CSV UTF-8'."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +42,7 @@ class TextTable:
 
 
 def read_header(file: Path) -> tuple[str, ...]:
-    """Return the names of the columns of a CSV or Parquet file.
+    """Return the names of the columns of a CSV, Excel or Parquet file.
 
     Raises
     ------
@@ -48,23 +54,12 @@ def read_header(file: Path) -> tuple[str, ...]:
     >>> read_header(Path("people.csv"))  # doctest: +SKIP
     ('person', 'programme', 'age')
     """
-    kind = _kind(file)
-    names = _parquet_header(file) if kind == "parquet" else _csv_header(file)
-    if not names:
-        raise DataError(f"{file.name} is empty.", "Give a file whose first row names the columns.")
-    unnamed = [i for i, n in enumerate(names, start=1) if not n.strip()]
-    if unnamed:
-        raise DataError(f"{file.name}: column {unnamed[0]} has no name in the first row.", "Name it, or delete it.")
-    # Engines do not tell 'Age' from 'age'.
-    folded = [n.casefold() for n in names]
-    repeated = sorted({n for n in names if folded.count(n.casefold()) > 1})
-    if repeated:
-        raise DataError(f"{file.name} has more than one column called {', '.join(repeated)}.", "Give each a name of its own.")
-    return names
+    with _opened(file) as (_, reader):
+        return reader.header
 
 
 def read_columns(file: Path, columns: Sequence[str]) -> TextTable:
-    """Read the named columns of a CSV (UTF-8, comma) or Parquet file as text.
+    """Read the named columns of a CSV (UTF-8, comma), Excel (its only sheet) or Parquet file as text.
 
     Parameters
     ----------
@@ -83,19 +78,55 @@ def read_columns(file: Path, columns: Sequence[str]) -> TextTable:
     DataError
         If a column is absent, a row does not fit the header or the file is not UTF-8; all places at once.
     """
-    names = read_header(file)
-    absent = [c for c in columns if c not in names]
-    if absent:
-        raise DataError(
-            f"{file.name} has no column {', '.join(repr(c) for c in absent)}.",
-            f"It has: {', '.join(names)}. Correct study.toml or the file.",
-        )
-    wanted = list(dict.fromkeys(columns))
-    frame = _query_parquet(file, wanted) if _kind(file) == "parquet" else _query_csv(file, names, wanted)
+    with _opened(file) as (loader, reader):
+        absent = [c for c in columns if c not in reader.header]
+        if absent:
+            raise DataError(
+                f"{file.name} has no column {', '.join(repr(c) for c in absent)}.",
+                f"It has: {', '.join(reader.header)}. Correct study.toml or the file.",
+            )
+        # Names of its own keep columns apart that differ in what an engine ignores.
+        wanted = {f"c{i}": c for i, c in enumerate(dict.fromkeys(columns))}
+        with _named(file):
+            faults = reader.load(wanted, frozenset()).faults
+        if faults:
+            raise DataError(f"Rows of {file.name} do not fit its header.\n{listed([str(f) for f in faults])}")
+        frame = loader.execute(f'select * from "raw_{_TABLE}" order by _row').fetchdf()  # noqa: S608 - own name
     if frame.empty:
         raise DataError(f"{file.name} has a header and no rows.", "Give one row a child.")
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
+    frame = frame.set_index(frame["_row"].astype("int64").rename(None)).drop(columns="_row").rename(columns=wanted)
     return TextTable(file, frame.astype(object).where(frame.notna(), None))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Reader]]:
+    """Open a file with the reader of its kind; what the reader finds wrong is said with the name of the file."""
+    kind = _kind(file)
+    with duckdb.connect() as loader, tempfile.TemporaryDirectory() as folder:
+        with _named(file):
+            reader = _reader(loader, file, kind, Path(folder))
+        yield loader, reader
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Say what a reader finds wrong with the name of the file; a prepared file has no column map to declare things in."""
+    try:
+        yield
+    except DataError as problem:
+        remedy = _PLAIN_CSV if "columns.toml" in problem.remedy else problem.remedy
+        raise DataError(f"{file.name}: {problem.problem}", remedy) from None
+
+
+def _reader(loader: duckdb.DuckDBPyConnection, file: Path, kind: str, folder: Path) -> Reader:
+    if kind == "csv":
+        return DelimitedReader(loader, Source(_TABLE, kind, str(file)), "utf-8", ",", folder)
+    if kind == "parquet":
+        return ParquetReader(loader, Source(_TABLE, kind, str(file)))
+    sheets = sheet_names(file)
+    if len(sheets) > 1:
+        raise DataError(f"{len(sheets)} sheets.", "Give a workbook with one sheet, or save the sheet as 'CSV UTF-8'.")
+    return SheetReader(loader, Source(_TABLE, kind, str(file), sheets[0]))
 
 
 def _kind(file: Path) -> str:
@@ -104,101 +135,6 @@ def _kind(file: Path) -> str:
             f"There is no file {file.name} in {file.parent.name or '.'}/.", "Put it there, or correct its name in study.toml."
         )
     kind = file.suffix.lower().lstrip(".")
-    if kind not in ("csv", "parquet"):
-        raise DataError(f"{file.name} is neither CSV nor Parquet.", "In Excel, use Save As and choose 'CSV UTF-8'.")
+    if kind not in ("csv", "parquet", "xlsx"):
+        raise DataError(f"{file.name} is neither CSV, Excel nor Parquet.", "In Excel, use Save As and choose 'CSV UTF-8'.")
     return kind
-
-
-def _csv_header(file: Path) -> tuple[str, ...]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return tuple(next(csv.reader(lines, strict=True), []))
-    except UnicodeDecodeError:
-        raise _encoding_error(file) from None
-    except csv.Error as problem:
-        raise DataError(f"{file.name}, line 1: {problem}.", "Save it as CSV UTF-8.") from None
-
-
-def _parquet_header(file: Path) -> tuple[str, ...]:
-    with duckdb.connect() as engine:
-        try:
-            rows = engine.execute("select column_name from (describe select * from read_parquet(?))", [str(file)]).fetchall()
-        except duckdb.Error:
-            raise DataError(f"{file.name} is not a Parquet file.", "Write it again, or give a CSV.") from None
-    return tuple(str(r[0]) for r in rows)
-
-
-def _query_parquet(file: Path, wanted: list[str]) -> pd.DataFrame:
-    with duckdb.connect() as engine:
-        picks = ", ".join(f"{_number_text(_quoted(c))} as {_quoted(c)}" for c in wanted)
-        return engine.execute(f"select {picks} from read_parquet(?)", [str(file)]).fetchdf()  # noqa: S608 - quoted names
-
-
-def _number_text(column: str) -> str:
-    # A whole number that went through pandas is often stored as 1.0; as text it is 1. A text stays as it stands.
-    plain = f"cast({column} as varchar)"
-    trimmed = f"regexp_replace({plain}, '{_ZERO_DECIMALS}', '\\1')"
-    return f"case when typeof({column}) in ('DOUBLE', 'FLOAT') then {trimmed} else {plain} end"
-
-
-def _query_csv(file: Path, names: tuple[str, ...], wanted: list[str]) -> pd.DataFrame:
-    # Nothing is left to be guessed. With parallel=false DuckDB loses the rows after an unclosed quotation mark.
-    options = "auto_detect=false, header=true, delim=',', quote='\"', escape='\"', nullstr='', store_rejects=true"
-    types = ", ".join(f"{_literal(n)}: 'VARCHAR'" for n in names)
-    with duckdb.connect() as engine:
-        engine.execute("set preserve_insertion_order=true")
-        query = f"select {', '.join(map(_quoted, names))} from read_csv(?, columns={{{types}}}, {options})"  # noqa: S608 - quoted
-        try:
-            frame = engine.execute(query, [str(file)]).fetchdf()
-        except duckdb.Error as problem:
-            first = str(problem).splitlines()[0]
-            raise DataError(f"{file.name} cannot be read as CSV: {first}", "Save it as CSV UTF-8 with commas.") from None
-        rejects = engine.execute(
-            "select line, error_type, error_message from reject_errors order by line, column_idx"
-        ).fetchall()
-    if rejects:
-        raise _rejects_error(file, rejects)
-    return frame[wanted]
-
-
-def _rejects_error(file: Path, rejects: list[tuple[int, str, str]]) -> DataError:
-    # DuckDB's own message may hold the row itself; only its kind and its counts are passed on.
-    if any(kind == "INVALID ENCODING" for _, kind, _ in rejects):
-        return _encoding_error(file)
-    lines = sorted({line for line, _, _ in rejects})
-    faults = dict.fromkeys(f"line {line}: {_fault(kind)}" for line, kind, _ in rejects)
-    return DataError(
-        f"{file.name}: {len(lines)} rows do not fit the header.\n{listed(list(faults), most=_MOST)}\n",
-        "Put texts that hold a comma or a line break in double quotes, and export again.",
-    )
-
-
-def _fault(kind: str) -> str:
-    words = {
-        "MISSING COLUMNS": "fewer cells than the header names",
-        "TOO MANY COLUMNS": "more cells than the header names",
-        "UNQUOTED VALUE": "a quotation mark that is not closed",
-    }
-    return words.get(kind, kind.lower())
-
-
-def _encoding_error(file: Path) -> DataError:
-    with file.open("rb") as lines:
-        first = next((i for i, line in enumerate(lines, start=1) if not _is_utf8(line)), 1)
-    return DataError(f"{file.name}, line {first}: not UTF-8.", "In Excel, use Save As and choose 'CSV UTF-8'.")
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"

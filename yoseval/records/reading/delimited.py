@@ -99,6 +99,8 @@ class DelimitedReader:
             names = next((tuple(r) for _, _, r in self._records()), ())
         except csv.Error as problem:
             raise DataError(f"line 1: {problem}.", "Save it as CSV UTF-8.") from None
+        if any("\n" in n for n in names):
+            raise DataError("line 1: a quotation mark that is not closed.", "Give a first row that names the columns.")
         other = next((d for d in (";", "\t", "|", ",") if d in names[0]), "") if len(names) == 1 else ""
         if other:
             shown = {"\t": "tabs"}.get(other, f"'{other}'")
