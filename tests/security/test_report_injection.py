@@ -80,6 +80,7 @@ def study(tmp_path, monkeypatch):
         }
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        (tmp_path / "run" / "findings.csv").write_text("programme\n", encoding="utf-8")
         monkeypatch.setattr(render, "notebook_folder", lambda: tmp_path)
         return tmp_path / "run"
 
