@@ -275,7 +275,7 @@ def _check_records(study: Any, folder: Path, on_invalid: str) -> None:
     if on_invalid not in ("raise", "drop"):
         raise UsageError(f"--on-invalid is '{on_invalid}'.", "Use raise or drop.")
     with _progress(study.file.study.title) as tick, staged(folder) as stage:
-        tick("Reading", study.records_folder.name)
+        tick("Reading", "the records")
         checked = check_records(study, on_invalid="drop" if on_invalid == "drop" else "raise", private=stage / PRIVATE)
         fill_run(checked, stage, earlier=[])
         faults = _render(stage, tick)

@@ -100,9 +100,10 @@ class Study:
         return self.folder / (self.file.study.cohort or "")
 
     @property
-    def records_folder(self) -> Path:
-        """The folder of records."""
-        return self.folder / (self.file.study.records or "")
+    def records_place(self) -> Path | str:
+        """The folder of records, or the URL of their database."""
+        named = self.file.study.records or ""
+        return named if "://" in named else self.folder / named
 
     @property
     def include(self) -> tuple[str, ...]:

@@ -62,15 +62,19 @@ class CheckedRecords:
     def manifest(self) -> dict[str, Any]:
         """Return what the manifest says of the study, its inputs and libraries."""
         about = self.study.file.study.model_dump(mode="json")
+        if not isinstance(self.study.records_place, Path):
+            # A URL may hold a password.
+            about["records"] = "a database"
         named = self.scored["delivery"].drop_duplicates("programme")
-        inputs = [self.study.folder / STUDY_FILE, *sorted(f for f in self.study.records_folder.glob("*.*") if f.is_file())]
+        place = self.study.records_place
+        tables = sorted(f for f in place.glob("*.*") if f.is_file()) if isinstance(place, Path) else []
         return {
             "yoseval": version("yoseval"),
             "study": {**about, "folder": self.study.folder.resolve().name},
             "outcomes": [],
             "programmes": [{"id": r["programme"], "name": r["name"]} for r in named.to_dict("records") if r["programme"]],
             "lock": {"digests": {}},
-            "inputs": [_input(f) for f in inputs],
+            "inputs": [_input(f) for f in (self.study.folder / STUDY_FILE, *tables)],
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
             "conf_level": 0.95,
         }
@@ -108,7 +112,7 @@ def check_records(study: Study, *, on_invalid: OnInvalid = "raise", private: Pat
     """
     about, engine = study.file.study, study.file.engine
     records = read_records(
-        study.records_folder,
+        study.records_place,
         extract_date=about.extract_date,
         on_invalid=on_invalid,
         backend=engine.backend,

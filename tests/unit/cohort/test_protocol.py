@@ -231,8 +231,14 @@ def test_a_study_of_records_is_read(study_of):
     study = study_of(RECORDS)
 
     assert study.is_of_records
-    assert study.records_folder.name == "records"
+    assert study.records_place == study.folder / "records"
     assert study.file.time_zero.days == 60
+
+
+def test_records_of_a_database_keep_their_url(study_of):
+    study = study_of(RECORDS.replace('"records"', '"postgresql://reader@localhost/service"'))
+
+    assert study.records_place == "postgresql://reader@localhost/service"
 
 
 def test_cohorts_are_not_built_from_records_yet_and_that_is_said(study_of):
