@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,7 @@ from yoseval.design.entropy import entropy_weighting
 from yoseval.design.nearest import nearest_match, weights_from_sets
 from yoseval.design.propensity import Propensity, fit_propensity
 from yoseval.design.randomised import randomised_weighting
+from yoseval.design.support import build_on_support
 from yoseval.design.types import Design, Weighting
 from yoseval.design.weighting import overlap_weighting
 from yoseval.errors import DesignError, UsageError
@@ -92,7 +94,8 @@ def build_design(cohort: Cohort, method: str = "nearest", *, estimand: str = "AT
     """
     chosen = _chosen(cohort, method, estimand, options)
     used = {**chosen.options, **options}
-    weighting = chosen.build(cohort, **used)
+    build = partial(chosen.build, **used)
+    weighting = build(cohort) if cohort.randomised else build_on_support(cohort, build)
     lost = 1.0 - float((weighting.weight[cohort.treated] > 0).mean())
     renamed = weighting.estimand == "ATT" and lost > LOST_TOO_MANY
     notes = weighting.notes

@@ -43,7 +43,7 @@ class Weighting:
     set_id : (n,) integers
         Matched set, -1 where there is none.
     score : (n,) floats
-        Propensity scores.
+        Propensity scores; 0 or 1 where nobody of the other arm is in a unit's category.
     estimand : str
         Whom these weights are about: ``ATT``, ``ATE`` or ``ATO``.
     left : tuple of (reason, (n,) booleans)

@@ -1,6 +1,7 @@
 """The very same expressions on Spark give the very same tables, faults and rows set aside."""
 
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,15 +18,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-EXTRACT = date(2030, 1, 1)
+EXTRACT = date(2026, 3, 31)
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    """A simulated service of 120 children."""
-    folder = tmp_path_factory.mktemp("service")
-    write_simulation(simulate_records(120, seed=8), folder)
-    return folder / "records"
+def service():
+    """The example: 2,000 simulated children."""
+    return Path(__file__).parents[3] / "data" / "example" / "records"
 
 
 @pytest.fixture(scope="module")
