@@ -1,12 +1,8 @@
 """The whole study: every programme designed blind, locked, evaluated, and judged together."""
 
-import hashlib
 import os
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +18,13 @@ from yoseval.evaluation.describe import protocol_frames
 from yoseval.evaluation.evaluate import gather_evidence
 from yoseval.evaluation.finding import Evidence, Finding, judge
 from yoseval.evaluation.multiplicity import benjamini_hochberg
+from yoseval.evaluation.provenance import LIBRARIES, input_entries, installed_version, library_versions
 from yoseval.evaluation.trial import EmulatedTrial, design_programme
 from yoseval.frames import join_frames, make_frame
 from yoseval.outcomes.followup import OutcomeTable, read_outcomes
 from yoseval.parallel import map_tasks
 
 Progress = Callable[[str, str], None]
-_LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "lifelines", "duckdb", "nbconvert", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,21 +163,16 @@ def _manifest(portfolio: Portfolio) -> dict[str, Any]:
     study, about = portfolio.study, portfolio.study.file.study
     first = {t.protocol.programme: t.protocol.name for t in portfolio.trials}
     return {
-        "yoseval": version("yoseval"),
+        "yoseval": installed_version("yoseval"),
         "study": {**about.model_dump(mode="json"), "folder": study.folder.name},
         "outcomes": [_outcome_entry(portfolio, o, i) for i, o in enumerate(study.file.outcomes)],
         "programmes": [{"id": id, "name": name} for id, name in first.items()],
         "lock": {"digests": portfolio.digests()},
-        "inputs": [_input(study.folder / STUDY_FILE), _input(study.cohort_file)],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "inputs": input_entries(study.folder, [study.folder / STUDY_FILE, study.cohort_file]),
+        "versions": library_versions(LIBRARIES),
         "seed": portfolio.seed,
         "conf_level": 0.95,
     }
-
-
-def _input(file: Path) -> dict[str, str]:
-    with file.open("rb") as content:
-        return {"file": file.name, "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
 
 
 def _outcome_entry(portfolio: Portfolio, o: OutcomeSection, position: int) -> dict[str, Any]:

@@ -4,24 +4,20 @@ Takes a study of records and gives the frames and the lines of ``yoseval check``
 from a portfolio.
 """
 
-import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from yoseval.cohort.protocol import STUDY_FILE, Study
+from yoseval.evaluation.provenance import RECORD_LIBRARIES, input_entries, installed_version, library_versions
 from yoseval.records.records import OnInvalid, Records, read_records
 from yoseval.records.scoring.delivery import delays_frame, delivery_frame, suitability_frame
 from yoseval.records.scoring.delivery_notes import delivery_notes
 from yoseval.records.scoring.lines import check_lines
 from yoseval.records.scoring.quality import quality_frame
-
-_LIBRARIES = ("ibis-framework", "duckdb", "pandas", "pyarrow", "nbconvert", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +65,13 @@ class CheckedRecords:
         place = self.study.records_place
         tables = sorted(f for f in place.glob("*.*") if f.is_file()) if isinstance(place, Path) else []
         return {
-            "yoseval": version("yoseval"),
+            "yoseval": installed_version("yoseval"),
             "study": {**about, "folder": self.study.folder.resolve().name},
             "outcomes": [],
             "programmes": [{"id": r["programme"], "name": r["name"]} for r in named.to_dict("records") if r["programme"]],
             "lock": {"digests": {}},
-            "inputs": [_input(f) for f in (self.study.folder / STUDY_FILE, *tables)],
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+            "inputs": input_entries(self.study.folder, [self.study.folder / STUDY_FILE, *tables]),
+            "versions": library_versions(RECORD_LIBRARIES),
             "conf_level": 0.95,
         }
 
@@ -134,8 +130,3 @@ def _scored(records: Records) -> dict[str, pd.DataFrame]:
         "delays": delays_frame(tables, until),
         "delivery_notes": delivery_notes(tables, until),
     }
-
-
-def _input(file: Path) -> dict[str, str]:
-    with file.open("rb") as content:
-        return {"file": file.name, "sha256": hashlib.file_digest(content, "sha256").hexdigest()}

@@ -14,9 +14,9 @@ import pandas as pd
 from yoseval.arrays import AnyArray, Flags, Floats, Texts
 from yoseval.errors import DataError, listed
 from yoseval.records.read import TextTable
+from yoseval.records.schema import PERSON_PLACEHOLDERS
 
 _PLACES = 20
-PLACEHOLDERS = frozenset({"n/a", "unknown", "0", "-", "none", "null", "tbc"})
 
 
 @dataclass(slots=True)
@@ -63,7 +63,10 @@ def identities(faults: Faults, column: str) -> Texts:
     faults.note(column, "no id", empty, "Give every row an id.")
     lowered = values.fillna("").str.strip().str.lower()
     faults.note(
-        column, "a placeholder instead of an id", lowered.isin(PLACEHOLDERS).to_numpy(), "Give every child an id of its own."
+        column,
+        "a placeholder instead of an id",
+        lowered.isin(PERSON_PLACEHOLDERS).to_numpy(),
+        "Give every child an id of its own.",
     )
     repeated = (values.duplicated(keep="first") & values.notna()).to_numpy()
     faults.note(

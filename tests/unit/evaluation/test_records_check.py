@@ -38,7 +38,7 @@ def test_a_run_folder_is_written_from_it_like_from_a_portfolio(checked, tmp_path
     assert {f.stem for f in run.folder.glob("*.csv")} == set(RECORD_FRAMES)
     assert len(run.frame("delivery")) == len(checked.frames()["delivery"])
     assert run.manifest["disclosure"]["hidden"]["delivery"] == int(run.hidden("delivery").to_numpy().sum())
-    assert {i["file"] for i in run.manifest["inputs"]} >= {"study.toml", "people.csv", "offences.csv"}
+    assert {i["file"] for i in run.manifest["inputs"]} >= {"study.toml", "records/people.csv", "records/offences.csv"}
 
 
 def test_the_url_of_a_database_is_not_told(checked):
