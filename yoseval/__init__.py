@@ -20,6 +20,7 @@ _NAMES = {
     "Simulation": "records.simulation.simulate",
     "pseudonymise": "records.pseudonyms.pseudonymise",
     "make_key": "records.pseudonyms.key",
+    "require_same_key": "records.pseudonyms.pseudonymise",
     "link_extracts": "records.linkage.link",
     "LinkSettings": "records.linkage.link",
     "Linkage": "records.linkage.link",

@@ -69,6 +69,7 @@ NAMES = [
     "read_records",
     "read_study",
     "render_report",
+    "require_same_key",
     "save_run",
     "share",
     "simulate_cohort",
