@@ -4,11 +4,15 @@ import textwrap
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from yoseval.cohort.protocol import read_study
 from yoseval.cohort.simulate import SimulatedProgramme, simulate_cohort
 from yoseval.evaluation.portfolio import evaluate_portfolio
 from yoseval.reporting.run_folder import save_run
+
+# As in ``map_tasks``: workers of a test run would only get in each other's way with threads of their own.
+threadpool_limits(limits=1, user_api="blas")
 
 SIX = (
     SimulatedProgramme("art", 150, selection=0.0),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder with study.toml and its data.")]
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Run folder; reports/<name of the study folder> by default.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the study.")]
+OnInvalid = Annotated[str, typer.Option("--on-invalid", help="raise, or drop: set faulty rows of records aside.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Programmes worked on at once; as in study.toml by default.")]
 
 
@@ -50,9 +51,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to m
 def check(
     study: StudyFolder,
     out: OutFolder = None,
-    on_invalid: Annotated[
-        str, typer.Option("--on-invalid", help="raise, or drop: set faulty rows of records aside.")
-    ] = "raise",
+    on_invalid: OnInvalid = "raise",
 ) -> None:
     """Validate a study and its data, and say what can be evaluated. No design is built, no effect estimated.
 
@@ -71,18 +70,21 @@ def check(
 
 
 @app.command()
-def design(study: StudyFolder, out: OutFolder = None, seed: Seed = 0, jobs: Jobs = None) -> None:
+def design(
+    study: StudyFolder, out: OutFolder = None, seed: Seed = 0, jobs: Jobs = None, on_invalid: OnInvalid = "raise"
+) -> None:
     """Build and lock the comparison for every programme, blind to outcomes: cohorts, designs, balance."""
     from yoseval.cohort.protocol import read_study  # noqa: PLC0415
     from yoseval.evaluation.portfolio import design_portfolio  # noqa: PLC0415
     from yoseval.reporting.console import design_lines  # noqa: PLC0415
-    from yoseval.reporting.run_folder import open_run, save_run  # noqa: PLC0415
+    from yoseval.reporting.run_folder import PRIVATE, fill_run, lock_history, open_run, staged  # noqa: PLC0415
 
     opened = read_study(study)
     folder = _run_folder(opened.folder, out)
-    with _progress(opened.file.study.title) as tick:
-        portfolio = design_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick)
-    save_run(portfolio, folder)
+    how = _on_invalid(on_invalid)
+    with _progress(opened.file.study.title) as tick, staged(folder) as stage:
+        portfolio = design_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick, on_invalid=how, private=stage / PRIVATE)
+        fill_run(portfolio, stage, earlier=lock_history(folder))
     for line in design_lines(open_run(folder)):
         typer.echo(line)
     if all(t.design is None for t in portfolio.trials):
@@ -96,19 +98,21 @@ def evaluate(
     seed: Seed = 0,
     jobs: Jobs = None,
     reports: Annotated[bool, typer.Option("--reports/--no-reports", help="Render the reports, or only the tables.")] = True,
+    on_invalid: OnInvalid = "raise",
 ) -> None:
     """Evaluate every programme of a study and write the reports: the main job."""
     from yoseval.cohort.protocol import read_study  # noqa: PLC0415
     from yoseval.evaluation.portfolio import evaluate_portfolio  # noqa: PLC0415
     from yoseval.reporting.console import finding_lines  # noqa: PLC0415
-    from yoseval.reporting.run_folder import fill_run, lock_history, open_run, seal_run, staged  # noqa: PLC0415
+    from yoseval.reporting.run_folder import PRIVATE, fill_run, lock_history, open_run, seal_run, staged  # noqa: PLC0415
 
+    how = _on_invalid(on_invalid)
     started = time.perf_counter()
     opened = read_study(study)
     folder = _run_folder(opened.folder, out)
     faults: list[str] = []
     with _progress(opened.file.study.title) as tick, staged(folder) as stage:
-        portfolio = evaluate_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick)
+        portfolio = evaluate_portfolio(opened, seed=seed, jobs=jobs, on_progress=tick, on_invalid=how, private=stage / PRIVATE)
         analysed = time.perf_counter()
         fill_run(portfolio, stage, earlier=lock_history(folder))
         if reports:
@@ -272,11 +276,10 @@ def _check_records(study: Any, folder: Path, on_invalid: str) -> None:
     from yoseval.reporting.console import path_lines  # noqa: PLC0415
     from yoseval.reporting.run_folder import PRIVATE, fill_run, open_run, seal_run, staged  # noqa: PLC0415
 
-    if on_invalid not in ("raise", "drop"):
-        raise UsageError(f"--on-invalid is '{on_invalid}'.", "Use raise or drop.")
+    how = _on_invalid(on_invalid)
     with _progress(study.file.study.title) as tick, staged(folder) as stage:
         tick("Reading", "the records")
-        checked = check_records(study, on_invalid="drop" if on_invalid == "drop" else "raise", private=stage / PRIVATE)
+        checked = check_records(study, on_invalid=how, private=stage / PRIVATE)
         fill_run(checked, stage, earlier=[])
         faults = _render(stage, tick)
         seal_run(open_run(stage).manifest, stage)
@@ -284,6 +287,14 @@ def _check_records(study: Any, folder: Path, on_invalid: str) -> None:
         typer.echo(line)
     if faults:
         raise ReportError("\n".join(faults), "The tables are written.")
+
+
+def _on_invalid(given: str) -> Literal["raise", "drop"]:
+    if given == "drop":
+        return "drop"
+    if given != "raise":
+        raise UsageError(f"--on-invalid is '{given}'.", "Use raise or drop.")
+    return "raise"
 
 
 def _finish(run: Any, faults: list[str]) -> None:

@@ -66,11 +66,39 @@ def test_records_with_faults_are_refused_all_at_once_and_without_an_id(simulated
     assert len(pd.read_csv(private / "set_aside_offences.csv", dtype=str)) == 3
 
 
-def test_evaluating_records_says_what_is_not_there_yet(simulated: Path, tmp_path: Path) -> None:
-    ended = yoseval("evaluate", simulated, cwd=tmp_path)
+def test_records_are_evaluated_the_whole_way(simulated: Path, tmp_path: Path) -> None:
+    ended = yoseval("evaluate", simulated, "--no-reports", cwd=tmp_path)
+
+    folder = tmp_path / "reports" / "service"
+    findings = pd.read_csv(folder / "findings.csv", dtype=str, keep_default_na=False)
+    assert ended.returncode == 0, ended.stderr
+    assert len(findings) == 8
+    assert set(findings.loc[findings["programme"] == "cadets", "verdict"]) == {"not_evaluable"}
+    assert {"evaluability.csv", "lost.csv", "coexposure.csv", "jdl.csv", "completeness.csv"} <= {
+        f.name for f in folder.iterdir()
+    }
+    assert not re.search(r"SIM\d{3}", "".join(f.read_text(encoding="utf-8") for f in folder.glob("*.*")))
+
+
+def test_the_lock_of_a_run_on_records_can_be_verified(simulated: Path, tmp_path: Path) -> None:
+    yoseval("design", simulated, cwd=tmp_path)
+
+    ended = yoseval("verify", "reports/service", "--study", simulated, cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Inputs and lock agree" in ended.stdout
+
+
+def test_a_protocol_that_reads_the_future_is_refused(simulated: Path, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(simulated, tmp_path / "service"))
+    text = (study / "study.toml").read_text(encoding="utf-8")
+    (study / "study.toml").write_text(text.replace("days = 60", 'days = 60\nexposure = "completed"'), encoding="utf-8")
+
+    ended = yoseval("evaluate", study, cwd=tmp_path)
 
     assert ended.returncode == 11
-    assert "cohorts are not built yet" in ended.stderr
+    assert "reads the future" in ended.stderr
+    assert "rule = 'landmark'" in ended.stderr
 
 
 def test_simulate_says_on_its_face_that_nothing_is_real_and_never_overwrites(simulated: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from yoseval.cohort.build import Cohort
 from yoseval.design.methods import build_design, design_digest
-from yoseval.design.nearest import nearest_match, weights_from_sets
+from yoseval.design.nearest import nearest_match
+from yoseval.design.strata import weights_from_strata
 from yoseval.errors import DesignError
 
 LAWS = settings(max_examples=60, deadline=None, derandomize=True)
@@ -70,7 +71,7 @@ def test_matched_weights_are_one_for_treated_and_add_up_for_comparison_units(pro
     distance, treated, options = problem
     set_id = nearest_match(distance, treated, **options)
 
-    weight = weights_from_sets(set_id, treated)
+    weight = weights_from_strata(set_id, treated)
 
     assert (weight[treated] == (set_id[treated] >= 0)).all()
     assert weight[~treated].sum() == pytest.approx((set_id[~treated] >= 0).sum(), abs=1e-12)
@@ -118,7 +119,7 @@ def by_content(design):
     return sorted(alone), sorted(sets)
 
 
-METHODS = pytest.mark.parametrize("method", ["nearest", "overlap", "entropy"])
+METHODS = pytest.mark.parametrize("method", ["nearest", "optimal", "full", "cardinality", "profile", "overlap", "entropy"])
 
 
 @METHODS

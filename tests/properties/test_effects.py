@@ -12,8 +12,9 @@ from yoseval.models.cox import fit_cox
 from yoseval.models.curves import clustered_survival_variance, survival_influence
 from yoseval.models.variance import clustered_variance
 from yoseval.outcomes.binary import risk_difference
+from yoseval.outcomes.counts import Counts
 from yoseval.outcomes.measures import MEASURES, estimate_effect
-from yoseval.outcomes.types import FollowUp
+from yoseval.outcomes.types import FollowUp, Recurrences
 
 HORIZON = 6.0
 SEEDS = st.integers(0, 2**32 - 1)
@@ -34,7 +35,16 @@ def sample(seed, n=12):
 
 
 def contrast(name, given_sample):
-    return MEASURES[name].leaf(*given_sample, HORIZON)
+    time, event, treated, weight = given_sample
+    if MEASURES[name].needs == "counts":
+        return MEASURES[name].leaf(two_events(time, event), treated, weight, HORIZON)
+    return MEASURES[name].leaf(time, event, treated, weight, HORIZON)
+
+
+def two_events(time, event):
+    """Give whoever has the event a second one half way to it; follow-up ends at the last."""
+    unit = np.tile(np.flatnonzero(event), 2)
+    return Counts(2.0 * event, time, Recurrences(unit, np.concatenate((np.ceil(time[event] / 2), time[event]))))
 
 
 @every_measure
@@ -164,7 +174,7 @@ def test_variance_of_a_whole_curve_equals_that_of_each_of_its_points(seed, n_clu
 def test_shuffled_files_give_the_same_estimate(name, seed):
     time, event, treated, weight = sample(seed, n=24)
     frame = pd.DataFrame({"id": [f"c{i}" for i in range(24)], "treated": treated.astype(int), "event": event.astype(int)})
-    frame = frame.assign(time=time, weight=weight, x=np.arange(24))
+    frame = frame.assign(time=time, weight=weight, x=np.arange(24), count=3 * event, end=HORIZON)
     shuffled = frame.sample(frac=1.0, random_state=seed % 2**31)
 
     plain, moved = estimate(frame, name), estimate(shuffled, name)
@@ -179,5 +189,5 @@ def estimate(frame, name):
     weight = frame.set_index("id").loc[cohort.units["unit_id"], "weight"].to_numpy()
     weighting = Weighting(weight, np.full(24, -1), np.full(24, 0.5), "ATT")
     design = Design(cohort, "overlap", {}, weighting, "ATT", cohort.attrition)
-    followup = FollowUp.from_frame(frame, event="event", time="time", id="id", horizon=HORIZON)
+    followup = FollowUp.from_frame(frame, event="event", time="time", id="id", horizon=HORIZON, count="count", followed="end")
     return estimate_effect(followup, design, name)

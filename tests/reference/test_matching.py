@@ -10,10 +10,12 @@ import statsmodels.api as sm
 
 from yoseval.cohort.build import Cohort
 from yoseval.cohort.covariates import code_covariates
-from yoseval.design.balance import assess_balance, balance_statistics
+from yoseval.design.arm_statistics import balance_statistics
+from yoseval.design.balance import assess_balance
 from yoseval.design.methods import build_design
-from yoseval.design.nearest import nearest_match, weights_from_sets
+from yoseval.design.nearest import nearest_match
 from yoseval.design.propensity import fit_propensity
+from yoseval.design.strata import weights_from_strata
 from yoseval.models.variance import effective_size
 
 HERE = Path(__file__).parent
@@ -28,10 +30,10 @@ FILES = {
 }
 # The options of each design that R made; R matches in file order.
 DESIGNS = {
-    "nearest_1to1_ps": {"caliper": None, "link": "score"},
+    "nearest_1to1_ps": {"caliper": None, "distance": "score"},
     "nearest_1to1_logit": {"caliper": None},
     "nearest_caliper_logit": {},
-    "nearest_caliper_ps": {"link": "score", "caliper_scale": "score"},
+    "nearest_caliper_ps": {"distance": "score", "caliper_scale": "score"},
     "nearest_ratio2_logit": {"caliper": None, "ratio": 2},
     "nearest_ratio3_caliper": {"ratio": 3},
     "nearest_exact": {"caliper": None, "exact": True},
@@ -52,7 +54,7 @@ class Study:
         self.propensity = fit_propensity(self.matrix, self.treated)
 
     def distance(self, key):
-        return np.round(self.propensity.score, 8) if DESIGNS[key].get("link") == "score" else self.propensity.linear
+        return np.round(self.propensity.score, 8) if DESIGNS[key].get("distance") == "score" else self.propensity.linear
 
     def matched_in_file_order(self, key):
         """Run the leaf on the rows as R has them."""
@@ -163,7 +165,7 @@ def test_sizes_and_distances_of_matching_in_file_order_are_those_of_r(study, key
     set_id = study.matched_in_file_order(key)
 
     away = pair_distances(distance, study.treated, set_id)
-    weight = weights_from_sets(set_id, study.treated)
+    weight = weights_from_strata(set_id, study.treated)
     assert (set_id[study.treated] >= 0).sum() == wanted["matched_treated"]
     assert (set_id[~study.treated] >= 0).sum() == wanted["matched_control"]
     assert set_id.max() + 1 == wanted["n_subclass"]
@@ -183,7 +185,7 @@ def test_the_public_function_gives_the_same_sizes_and_distances_in_content_order
     design = study.designed(key)
 
     score = design.weighting.score
-    distance = np.round(score if DESIGNS[key].get("link") == "score" else np.log(score / (1 - score)), 8)
+    distance = np.round(score if DESIGNS[key].get("distance") == "score" else np.log(score / (1 - score)), 8)
     away = pair_distances(distance, design.treated, design.weighting.set_id)
     assert (design.weight[design.treated] > 0).sum() == wanted["matched_treated"]
     assert (design.weight[~design.treated] > 0).sum() == wanted["matched_control"]
@@ -275,7 +277,7 @@ def test_every_balance_table_is_that_of_r(study, key, sample):
 def test_sizes_before_and_after_are_those_of_r(study, key):
     table = {row["sample"]: row for row in study.r["matched"][key]["balance"]["nn"]}
     set_id = study.matched_in_file_order(key)
-    weight = weights_from_sets(set_id, study.treated)
+    weight = weights_from_strata(set_id, study.treated)
 
     for arm, column in ((study.treated, "Treated"), (~study.treated, "Control")):
         assert arm.sum() == table["All"][column]
@@ -287,9 +289,9 @@ def test_sizes_before_and_after_are_those_of_r(study, key):
 def test_golden_totals_on_lalonde():
     study = Study("lalonde")
     golden = [  # published with the reference: options, pairs, sum of distances of the score
-        ({"caliper": None, "link": "score"}, 185, 39.692799),
-        ({"link": "score", "caliper_scale": "score"}, 113, 3.775139),
-        ({"caliper": None, "link": "score", "exact": ("married",)}, 185, 39.870163),
+        ({"caliper": None, "distance": "score"}, 185, 39.692799),
+        ({"distance": "score", "caliper_scale": "score"}, 113, 3.775139),
+        ({"caliper": None, "distance": "score", "exact": ("married",)}, 185, 39.870163),
     ]
 
     for options, n_pairs, total in golden:

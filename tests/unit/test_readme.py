@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from yoseval.cli import app
+from yoseval.cohort.licence import require_licence
+from yoseval.cohort.protocol import read_study
 from yoseval.cohort.sections import StudyFile
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,15 @@ def test_the_study_file_is_valid() -> None:
     study = StudyFile.model_validate(tomllib.loads(block("toml")))
 
     assert study.outcomes[0].horizon == 365
+
+
+def test_the_study_of_records_is_valid_and_reads_no_future(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(block("toml", 1).replace("[study]", '[study]\ntitle = "Service"'), encoding="utf-8")
+
+    study = read_study(tmp_path)
+
+    for programme in ("mentoring", "mentoring_and_health"):
+        require_licence(study.protocol(programme))
 
 
 def test_every_command_named_is_there_and_every_command_is_named() -> None:

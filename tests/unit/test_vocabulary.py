@@ -7,11 +7,12 @@ import pytest
 from yoseval.cohort.protocol import read_study
 from yoseval.errors import DataError
 from yoseval.evaluation.portfolio import evaluate_portfolio
-from yoseval.frames import COLUMNS, FRAMES, check_frame, make_frame
+from yoseval.frames import check_frame, make_frame
 from yoseval.reporting.run_folder import PUBLIC_FRAMES, open_run, save_run
+from yoseval.vocabulary import COLUMNS, FRAMES
 
 ROSSI = Path(__file__).parents[2] / "data" / "rossi"
-PRIVATE_FRAMES = {"design_units", "followup_units"}
+PRIVATE_FRAMES = {"design_units", "followup_units", "ledger_units"}
 KINDS = {"text": "object", "float": "float64", "integer": "Int64", "flag": "boolean"}
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from yoseval.arrays import Flags, Texts
 from yoseval.cohort.build import Cohort, in_content_order, next_step, refuse_reserved, starting_flow
 from yoseval.cohort.protocol import Study, TrialProtocol
+from yoseval.cohort.sections import CohortSection
 from yoseval.errors import DataError, DesignError, StudyError
 from yoseval.records.read import read_columns, read_header
 from yoseval.records.validate import Faults, covariate, identities
@@ -42,6 +43,14 @@ class PreparedFile:
     columns: pd.DataFrame
     not_recorded: dict[str, int]
 
+    def cohort(self, protocol: TrialProtocol) -> Cohort:
+        """Return the cohort of one programme, as ``read_cohort``."""
+        return read_cohort(self, protocol)
+
+    def shares_not_recorded(self, protocol: TrialProtocol) -> dict[str, float]:
+        """Return which share of the file each covariate of a protocol is not recorded for."""
+        return {c: self.not_recorded[c] / len(self.unit_id) for c in protocol.design.covariates}
+
 
 def read_prepared(study: Study) -> PreparedFile:
     """Read the cohort file of a study: everything a design may see and nothing else.
@@ -56,7 +65,7 @@ def read_prepared(study: Study) -> PreparedFile:
     section = study.roles
     # Where no programme is named, each may still have a table of its own, with covariates of its own.
     protocols = [study.protocol(p) for p in (study.include or ("", *(p for p in study.file.programmes if p != "include")))]
-    wanted = list(dict.fromkeys(c for p in protocols for c in (*p.design.covariates, *p.design.exact)))
+    wanted = list(dict.fromkeys(c for p in protocols for c in p.design.columns))
     refuse_reserved(wanted)
     _refuse_outcomes(study, [*wanted, section.programme])
     _require_outcome_columns(study)
@@ -104,7 +113,7 @@ def read_cohort(prepared: PreparedFile, protocol: TrialProtocol) -> Cohort:
     >>> read_cohort(read_prepared(study), study.protocol("work_programme"))  # doctest: +SKIP
     """
     in_programme: Flags = prepared.programme == protocol.programme
-    in_comparison: Flags = prepared.programme == protocol.cohort.comparison
+    in_comparison: Flags = prepared.programme == _roles(protocol).comparison
     if not in_programme.any():
         raise DesignError(f"No row of {prepared.file.name} belongs to the programme.", "Check how the file spells it.")
     used = in_programme | in_comparison
@@ -134,6 +143,11 @@ def flow_after_outcomes(flow: pd.DataFrame, treated: Flags, lost: Flags) -> pd.D
             lost_comparison=int((lost & ~treated).sum()),
         )
     return next_step(flow, stage="analysis", reason="analysed", lost_treated=0, lost_comparison=0)
+
+
+def _roles(protocol: TrialProtocol) -> CohortSection:
+    assert protocol.cohort is not None  # a protocol of a prepared file has roles
+    return protocol.cohort
 
 
 def _row_numbers(n: int) -> Texts:

@@ -14,7 +14,9 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from yoseval.cohort.profiles import Profile, find_profile
 from yoseval.cohort.sections import (
+    AS_PREPARED,
     CohortSection,
     DesignSection,
     DisclosureSection,
@@ -31,6 +33,7 @@ from yoseval.errors import StudyError, listed
 from yoseval.frames import make_frame
 
 STUDY_FILE = "study.toml"
+USUAL_PROFILE = "moj_proven_1y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,22 @@ class TrialProtocol:
         Smallest worthwhile change per 100 people.
     linkage : LinkageSection, optional
         Which share of each arm was linked to the records of outcomes, where that is known.
+    eligibility, time_zero : sections, optional
+        Who could have started and when follow-up begins; absent for a prepared file.
+    joint : tuple of str
+        The programmes that a joint strategy starts together; empty for a programme by itself.
     """
 
     programme: str
     name: str
-    cohort: CohortSection
+    cohort: CohortSection | None
     design: DesignSection
     outcomes: tuple[OutcomeSection, ...]
     worthwhile: float
     linkage: LinkageSection | None = None
+    eligibility: EligibilitySection | None = None
+    time_zero: TimeZeroSection | None = None
+    joint: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +98,7 @@ class Study:
             If the study is one of records.
         """
         if self.file.cohort is None:
-            raise StudyError(
-                "This study is one of records, from which cohorts are not built yet.",
-                "'yoseval check' reads and scores them; to evaluate, prepare a cohort file.",
-            )
+            raise StudyError("This study is one of records: no column of a prepared file has a role.", "Name a cohort file.")
         return self.file.cohort
 
     @property
@@ -111,8 +118,28 @@ class Study:
         return tuple(str(p) for p in self.file.programmes.get("include", ()))
 
     def name_of(self, programme: str) -> str:
-        """Return the name of a programme as shown."""
-        return str(self.roles.names.get(programme, programme))
+        """Return the name of a programme as the study file has it; of records, the register knows better."""
+        return programme if self.file.cohort is None else str(self.file.cohort.names.get(programme, programme))
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of proven reoffending that a study of records names, ``moj_proven_1y`` where it names none.
+
+        Raises
+        ------
+        StudyError
+            If there is no such profile.
+        """
+        named = self.file.study.profile
+        return find_profile(USUAL_PROFILE if named == AS_PREPARED else named)
+
+    @property
+    def outcomes(self) -> tuple[OutcomeSection, ...]:
+        """The outcomes; of records, each with the length of follow-up that the profile gives it."""
+        if not self.is_of_records:
+            return self.file.outcomes
+        days = float(self.profile.horizon_days)
+        return tuple(o.model_copy(update={"horizon_days": o.horizon_days or days}) for o in self.file.outcomes)
 
     def protocol(self, programme: str) -> TrialProtocol:
         """Return the protocol of one programme, its own table laid over the study's sections.
@@ -122,25 +149,27 @@ class Study:
         StudyError
             If its own table breaks a rule, or the study is one of records.
         """
-        design, portfolio = self.design_of(programme)
-        return TrialProtocol(
-            programme, self.name_of(programme), self.roles, design, self.file.outcomes, portfolio.worthwhile, self.file.linkage
-        )
-
-    def design_of(self, programme: str) -> tuple[DesignSection, PortfolioSection]:
-        """Return the sections that a programme's own table may override.
-
-        Raises
-        ------
-        StudyError
-            If its own table breaks a rule.
-        """
         own = self.file.programmes.get(programme, {})
-        design = _overlaid(DesignSection, self.file.design, own.get("design", {}), f"programmes.{programme}.design")
-        portfolio = _overlaid(
-            PortfolioSection, self.file.portfolio, own.get("portfolio", {}), f"programmes.{programme}.portfolio"
+        return TrialProtocol(
+            programme,
+            self.name_of(programme),
+            self.file.cohort,
+            self._section(programme, "design"),
+            self.outcomes,
+            self._section(programme, "portfolio").worthwhile,
+            self.file.linkage,
+            self._section(programme, "eligibility"),
+            self._section(programme, "time_zero"),
+            tuple(own.get("joint", ())),
         )
-        return design, portfolio
+
+    def _section(self, programme: str, name: str) -> Any:
+        """Return a section with the programme's own table laid over it; None where the study has none."""
+        section = getattr(self.file, name)
+        if section is None:
+            return None
+        own = self.file.programmes.get(programme, {})
+        return _overlaid(type(section), section, own.get(name, {}), f"programmes.{programme}.{name}")
 
     def to_frame(self) -> pd.DataFrame:
         """Return every setting of the study file: the public frame ``protocol``."""
@@ -177,11 +206,13 @@ def read_study(folder: str | Path) -> Study:
         raise StudyError(f"There is no {STUDY_FILE} in {where}.", f"Write one with 'yoseval init {where}'.")
     content = _load(file)
     study = Study(file.parent, _validated(StudyFile, content, file.name))
+    if study.is_of_records:
+        _ = study.profile  # an unknown one is an error here, not after an hour's work
     _check_include(study.file)
     for programme, own in study.file.programmes.items():
         if programme != "include":
-            _check_own_table(programme, own)
-            study.design_of(programme)
+            _check_own_table(programme, own, _OWN_OF_RECORDS if study.is_of_records else _OWN_OF_FILES)
+            study.protocol(programme)
     return study
 
 
@@ -242,15 +273,24 @@ def _check_include(file: StudyFile) -> None:
         raise StudyError(f"'{file.cohort.comparison}' is the comparison and cannot be a programme.", "Take it out of include.")
 
 
-def _check_own_table(programme: str, own: Any) -> None:
+_OWN_OF_FILES = ("design", "portfolio")
+_OWN_OF_RECORDS = (*_OWN_OF_FILES, "eligibility", "time_zero", "joint")
+
+
+def _check_own_table(programme: str, own: Any, known: tuple[str, ...]) -> None:
     if not isinstance(own, dict):
         raise StudyError(
             f"'programmes.{programme}' must be a table.", f"Write [programmes.{programme}.design] and its keys below."
         )
-    unknown = [k for k in own if k not in ("design", "portfolio")]
+    unknown = [k for k in own if k not in known]
     if unknown:
         raise StudyError(
-            f"'programmes.{programme}.{unknown[0]}' is not a known key.", "A programme may override design and portfolio."
+            f"'programmes.{programme}.{unknown[0]}' is not a known key.", f"A programme may override {' and '.join(known)}."
+        )
+    joint = own.get("joint", [])
+    if "joint" in own and not (isinstance(joint, list) and len(set(map(str, joint))) == len(joint) >= 2):
+        raise StudyError(
+            f"'programmes.{programme}.joint' must list two or more programmes.", 'Write joint = ["mentoring", "health"].'
         )
 
 

@@ -27,14 +27,20 @@ names      = { mentoring = "Mentoring", weapons_awareness = "Weapons awareness" 
 # categories = ["area"]                  # columns of codes that look like numbers
 
 [design]
-method     = "auto"                      # or nearest, overlap, entropy; randomised if it was allocated at random
+method     = "auto"                      # or nearest, optimal, full, cardinality, profile, exact, cem, subclass,
+                                         # overlap, entropy, ipw, matching_weights, cbps; randomised if it was
 candidates = ["entropy", "nearest", "overlap"]
-estimand   = "ATT"                       # the effect on those who started
+estimand   = "ATT"                       # the effect on those who started; capabilities() lists what each method can give
 covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "area", "school_hours"]
 history    = "prior_offences"            # offending before time zero: the prognostic score is fitted on it
 # exact    = ["sex"]                     # nearest: match only within these
 # caliper  = 0.2                         # nearest: in standard deviations of the logit of the score; "none" for none
 # ratio    = 1                           # nearest: comparison children for each
+# propensity = "logit"                   # ipw, overlap, matching_weights: or firth, ridge, boosting
+# trim     = "crump"                     # ipw: leave out scores near 0 or 1; or a share such as 0.05 of the other group
+# truncate = 0.01                        # ipw: set weights beyond this quantile and its complement to them
+# stabilize = true                       # ipw: weights of each arm add up to about its size
+# over     = true                        # cbps: weigh balance against likelihood
 
 [[outcomes]]                             # the first is the primary one
 name         = "reoffended_1y"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Flags, Floats, Indices
+from yoseval.arrays import Floats
+from yoseval.design.arm_statistics import ArmStatistics, SortedColumns, compare_arms, reference_spread, sort_columns
 from yoseval.design.prognostic import prognostic_score
 from yoseval.design.types import Design
 from yoseval.frames import make_frame
@@ -58,26 +59,10 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArmStatistics:
-    """Balance of k terms: arrays of k floats each; ``variance_ratio`` is not a number for 0/1 terms."""
-
-    mean_treated: Floats
-    mean_comparison: Floats
-    std_mean_diff: Floats
-    variance_ratio: Floats
-    ks: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Terms:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
-    values: Floats
-    orders: tuple[Indices | None, ...]
-
-    @property
-    def is_flag(self) -> Flags:
-        return np.array([k in {"binary", "missing"} for k in self.kinds], dtype=bool)
+    columns: SortedColumns
 
 
 def assess_balance(design: Design, *, max_smd: float = 0.10) -> Balance:
@@ -106,7 +91,8 @@ def assess_balance(design: Design, *, max_smd: float = 0.10) -> Balance:
     terms = _terms_of(design)
     pooled = not is_about_treated(design)
     samples = {"before": np.ones(len(design.weight)), "after": design.weight}
-    found = {name: _statistics(terms, design.treated, weight, pooled=pooled) for name, weight in samples.items()}
+    spread = reference_spread(terms.columns, design.treated, pooled=pooled)
+    found = {name: compare_arms(terms.columns, design.treated, weight, spread) for name, weight in samples.items()}
     smd = np.abs(found["after"].std_mean_diff)
     gated = np.array([k not in {"score", "prognostic"} for k in terms.kinds], dtype=bool)
     prognostic = float(smd[-1]) if terms.kinds[-1] == "prognostic" else float("nan")
@@ -124,49 +110,10 @@ def assess_balance(design: Design, *, max_smd: float = 0.10) -> Balance:
     )
 
 
-def balance_statistics(
-    values: Floats, is_flag: Flags, treated: Flags, weight: Floats, *, pooled: bool = False
-) -> ArmStatistics:
-    r"""Compare two weighted arms on each column.
-
-    :math:`\mathrm{SMD} = (\bar x_1 - \bar x_0) / s` with weighted means, and :math:`s` the SD of the *unweighted*
-    treated, or :math:`\sqrt{(s_1^2 + s_0^2)/2}` if ``pooled``; of a 0/1 column :math:`s^2 = p(1 - p)`. The variance
-    ratio is :math:`s_1^2 / s_0^2` of weighted variances with the divisor :math:`1 - \sum w^2` (weights summing to
-    one); KS is the largest gap between the weighted distribution functions. All as in MatchIt.
-
-    Parameters
-    ----------
-    values : (n, k) floats
-        Columns to compare.
-    is_flag : (k,) booleans
-        True for columns of 0 and 1.
-    treated : (n,) booleans
-        True where the unit started the programme.
-    weight : (n,) floats
-        Design weights, 0 where a unit is not used.
-    pooled : bool
-        Standardise by both arms.
-
-    Returns
-    -------
-    ArmStatistics
-        SMD is not a number where :math:`s = 0` and the means differ.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0], [1.0], [0.0], [0.0], [1.0]])
-    >>> treated = np.array([True, True, True, False, False])
-    >>> balance_statistics(x, np.array([True]), treated, np.ones(5)).std_mean_diff.round(4)
-    array([0.3536])
-    """
-    kinds = tuple("binary" if f else "numeric" for f in is_flag)
-    terms = _Terms(("",) * len(kinds), kinds, values, _orders(values, is_flag))
-    return _statistics(terms, treated, weight, pooled=pooled)
-
-
 def is_about_treated(design: Design) -> bool:
     """Tell whether the effect is about the treated, or those of them who could be matched."""
-    return design.estimand in {"ATT", "ATM"}
+    # Matching weights move both arms, as overlap weights do.
+    return design.estimand in {"ATT", "ATM"} and design.method != "matching_weights"
 
 
 def overlap_frame(design: Design) -> pd.DataFrame:
@@ -209,56 +156,7 @@ def _terms_of(design: Design) -> _Terms:
     for j, (_, _, column) in enumerate(extra, start=len(matrix.terms)):
         values[:, j] = column
     is_flag = np.array([k in {"binary", "missing"} for k in kinds], dtype=bool)
-    return _Terms(names, kinds, values, _orders(values, is_flag))
-
-
-def _orders(values: Floats, is_flag: Flags) -> tuple[Indices | None, ...]:
-    """Sort each column that is not 0/1 once, for the distribution functions before and after."""
-    return tuple(None if f else np.argsort(values[:, j], kind="stable") for j, f in enumerate(is_flag))
-
-
-def _statistics(terms: _Terms, treated: Flags, weight: Floats, *, pooled: bool) -> ArmStatistics:
-    arms = [np.where(arm, weight, 0.0) for arm in (treated, ~treated)]
-    shares = [w / w.sum() for w in arms]
-    means = [w @ terms.values for w in shares]
-    spread = _reference_sd(terms, treated, pooled=pooled)
-    difference = means[0] - means[1]
-    # Means of constants differ by rounding only; that is no difference.
-    difference[np.abs(difference) <= 1e-12 * np.abs(means[0])] = 0.0
-    ratio = np.full(len(spread), np.nan)
-    ks = np.abs(difference)
-    for j, order in enumerate(terms.orders):
-        if order is not None:
-            column = terms.values[:, j]
-            over, under = (_variance(column, w, m[j]) for w, m in zip(shares, means, strict=True))
-            ratio[j] = over / under if under > 0 else np.nan
-            ks[j] = _largest_gap(column[order], (shares[0] - shares[1])[order])
-    smd = np.divide(difference, spread, out=np.where(difference == 0, 0.0, np.nan), where=spread > 0)
-    return ArmStatistics(means[0], means[1], smd, ratio, ks)
-
-
-def _reference_sd(terms: _Terms, treated: Flags, *, pooled: bool) -> Floats:
-    variances = []
-    for arm in (treated, ~treated) if pooled else (treated,):
-        rows = terms.values[arm]
-        mean = rows.mean(axis=0)
-        spread = mean * (1.0 - mean)
-        numeric = np.flatnonzero(~terms.is_flag)
-        spread[numeric] = rows[:, numeric].var(axis=0, ddof=1) if len(rows) > 1 else 0.0
-        # A constant's variance is rounding, not spread.
-        variances.append(np.where(spread > 1e-24 * mean**2, spread, 0.0))
-    sd: Floats = np.sqrt(np.mean(variances, axis=0))
-    return sd
-
-
-def _variance(column: Floats, share: Floats, mean: float) -> float:
-    rest = 1.0 - float(share @ share)
-    return float(share @ (column - mean) ** 2) / rest if rest > 1e-12 else float("nan")
-
-
-def _largest_gap(ordered: Floats, signed: Floats) -> float:
-    last_of_ties = np.append(ordered[1:] != ordered[:-1], True)
-    return float(np.abs(np.cumsum(signed)[last_of_ties]).max())
+    return _Terms(names, kinds, sort_columns(values, is_flag))
 
 
 def _balance_frame(design: Design, terms: _Terms, found: dict[str, ArmStatistics]) -> pd.DataFrame:

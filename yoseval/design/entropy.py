@@ -12,11 +12,12 @@ import numpy as np
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
 from yoseval.design.propensity import fit_propensity
-from yoseval.design.types import WeightEstimation, Weighting
+from yoseval.design.tilt import GAP, exact_step, tilt, tilt_estimation
+from yoseval.design.types import Weighting
 from yoseval.errors import DesignError
 from yoseval.models.glm import independent_columns
 
-GAP = 1e-9  # largest difference of means left over, in SDs of all units
+MEANS_ONLY = "The squares of the numbers could not be balanced between the groups; their means are."
 REMEDY = "Merge rare categories, leave a covariate out, or choose another method."
 
 
@@ -36,8 +37,11 @@ class EntropyFit:
     multipliers: Floats
 
 
-def entropy_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
-    """Balance the means of all independent terms for the treated (ATT).
+def entropy_weighting(matrix: CovariateMatrix, treated: Flags, *, moments: int = 1) -> Weighting:
+    """Balance the means of all independent terms for the treated (ATT), and with two moments those of squares of numbers.
+
+    Where risk bends with a number, such as that of prior offences, equal means leave the groups different in who is
+    far from the mean; equal squares take nearly all of that away.
 
     Parameters
     ----------
@@ -45,6 +49,8 @@ def entropy_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
         The coded covariates of n units.
     treated : (n,) booleans
         True where the unit started the programme.
+    moments : int
+        1 or 2. Where squares cannot be balanced the means alone are, with a note.
 
     Returns
     -------
@@ -58,14 +64,34 @@ def entropy_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
     """
     propensity = fit_propensity(matrix, treated)
     x = matrix.for_models()[:, propensity.columns]
+    notes = propensity.notes()
+    if moments > 1:
+        wide = np.hstack([x, squared_terms(matrix)])
+        wide = wide[:, independent_columns(wide)]
+        try:
+            return _weighting(wide, treated, entropy_weights(wide, treated), propensity.score, notes)
+        except DesignError:
+            notes = (*notes, MEANS_ONLY)
     fit = entropy_weights(x, treated, names=propensity.terms_used)
+    return _weighting(x, treated, fit, propensity.score, notes)
+
+
+def squared_terms(matrix: CovariateMatrix) -> Floats:
+    """Return the squared distances of every number from its mean, in variances, (n, k) floats; categories have none."""
+    numbers = matrix.values[:, [kind == "numeric" for kind in matrix.kinds]]
+    spread = numbers.std(axis=0)
+    squares: Floats = ((numbers - numbers.mean(axis=0)) / np.where(spread > 0, spread, 1.0)) ** 2
+    return squares
+
+
+def _weighting(x: Floats, treated: Flags, fit: EntropyFit, score: Floats, notes: tuple[str, ...]) -> Weighting:
     return Weighting(
         weight=fit.weight,
         set_id=np.full(len(treated), -1, dtype=np.int64),
-        score=propensity.score,
+        score=score,
         estimand="ATT",
-        notes=propensity.notes(),
-        estimation=entropy_estimation(x, treated, fit.weight),
+        notes=notes,
+        estimation=tilt_estimation(x - x[treated].mean(axis=0), treated, fit.weight),
         reweight=partial(entropy_weights_again, x, treated, fit.multipliers),
     )
 
@@ -118,44 +144,12 @@ def entropy_weights(
     z = (x[~treated] - x[treated].mean(axis=0)) / scale
     _require_within_reach(z, names)
     begin = np.zeros(x.shape[1]) if start is None else start * scale
-    multipliers, share = _solve_dual(z, begin, max_iterations)
+    # Newton converges quadratically, so a far smaller gap than the one allowed costs one more step.
+    multipliers, share = tilt(z, np.ones(len(z)), begin, step_of=exact_step, close=GAP * 1e-3, max_steps=max_iterations)
+    _require_balance(z, share)
     weight = np.ones(len(treated))
     weight[~treated] = share * int(treated.sum())
     return EntropyFit(weight, multipliers / scale)
-
-
-def entropy_estimation(x: Floats, treated: Flags, weight: Floats) -> WeightEstimation:
-    r"""Say how entropy weights depend on the multipliers, which rest on both arms.
-
-    At the solution :math:`\partial w_i / \partial \lambda = w_i (x_i - \bar{x}_1)` for comparison units. With
-    :math:`H = \sum_{A_i = 0} w_i (x_i - \bar{x}_1)(x_i - \bar{x}_1)^\top` the multipliers' influence values are
-    :math:`H^{-1} (2 A_i - 1)\, w_i (x_i - \bar{x}_1)`: the treated enter through their means, which are
-    estimated as well.
-
-    Parameters
-    ----------
-    x : (n, p) floats
-        The balanced columns.
-    treated : (n,) booleans
-        True where the unit started the programme.
-    weight : (n,) floats
-        Entropy weights.
-
-    Returns
-    -------
-    WeightEstimation
-        Gradient in, and influence of, the p multipliers.
-
-    References
-    ----------
-    zhao2017 : Zhao and Percival (2017), Journal of Causal Inference 5(1), 20160010, section 3.
-    """
-    away = x - x[treated].mean(axis=0)
-    pull = weight[:, None] * away
-    gradient = np.where(treated[:, None], 0.0, pull)
-    curvature = gradient.T @ away
-    signed = np.where(treated[:, None], pull, -pull)
-    return WeightEstimation(gradient, np.linalg.solve(curvature, signed.T).T)
 
 
 def entropy_weights_again(x: Floats, treated: Flags, start: Floats, kept: Indices) -> Floats:
@@ -195,48 +189,9 @@ def _require_within_reach(z: Floats, names: tuple[str, ...]) -> None:
         raise DesignError(f"No weights give the comparison units the mean of the treated in {shown}.", REMEDY)
 
 
-def _solve_dual(z: Floats, multipliers: Floats, max_iterations: int) -> tuple[Floats, Floats]:
-    value, share = _dual(z, multipliers)
-    for _ in range(max_iterations):
-        gap = share @ z
-        # Newton converges quadratically, so a far smaller gap than the one allowed costs one more step.
-        if np.abs(gap).max(initial=0.0) <= GAP * 1e-3:
-            break
-        step = _newton_step(z, share, gap)
-        if step is None:
-            break
-        size, trial = 1.0, _dual(z, multipliers - step)
-        while trial[0] > value - 1e-4 * size * (step @ gap) + 1e-14 and size > 1e-10:
-            size /= 2
-            trial = _dual(z, multipliers - size * step)
-        multipliers = multipliers - size * step
-        value, share = trial
-    _require_balance(z, share)
-    return multipliers, share
-
-
-def _dual(z: Floats, multipliers: Floats) -> tuple[float, Floats]:
-    """Return the dual objective, log of the sum of exp, and the shares it implies."""
-    index = z @ multipliers
-    top = index.max()
-    share = np.exp(index - top)
-    total = share.sum()
-    return float(top + np.log(total)), share / total
-
-
-def _newton_step(z: Floats, share: Floats, gap: Floats) -> Floats | None:
-    half = z * np.sqrt(share)[:, None]
-    curvature = half.T @ half - np.outer(gap, gap)
-    try:
-        step: Floats = np.asarray(np.linalg.solve(curvature, gap), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    return step if np.isfinite(step).all() else None
-
-
 def _require_balance(z: Floats, share: Floats) -> None:
     gap = share @ z
-    step = _newton_step(z, share, gap)
+    step = exact_step(z, share, gap)
     # At the edge of what can be reached the gap tends to zero, but the multipliers grow for ever: steps stay long.
     if np.abs(gap).max(initial=0.0) > GAP or step is None or np.abs(z @ step).max(initial=0.0) > 1e-3:
         problem = (

@@ -1,16 +1,56 @@
 """Estimate the propensity score: the probability of starting the programme, given what was known at time zero.
 
 Takes the coded covariates and who was treated; gives scores that every method of matching or weighting shares.
+`PROPENSITY` is the menu of models.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats
+from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.errors import DesignError
+from yoseval.design.score_weights import score_weights
+from yoseval.errors import DesignError, UsageError
+from yoseval.models.firth import fit_firth
 from yoseval.models.glm import SEPARATION_REMEDY, LogitFit, fit_logit, independent_columns
+from yoseval.models.learners import LearnedScore, boosted_score, cross_fitted_score
+from yoseval.models.ridge import fit_ridge
+
+KNOWN_NOTE = "Scores are a learner's: the interval takes the weights as known."
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreModel:
+    """A model of the score.
+
+    Parameters
+    ----------
+    fit : callable, optional
+        Of a parametric model, from columns and arms to its `LogitFit`; None for a learner.
+    needs : str
+        What must hold, in words.
+    cite : str
+        Key of the reference.
+    """
+
+    fit: Callable[..., LogitFit] | None
+    needs: str
+    cite: str
+
+
+PROPENSITY: Mapping[str, ScoreModel] = MappingProxyType(
+    {
+        "logit": ScoreModel(fit_logit, "no covariate that tells the arms apart without fail", "rosenbaum1983"),
+        "firth": ScoreModel(fit_firth, "both arms in at least one value of every category", "firth1993"),
+        "ridge": ScoreModel(fit_ridge, "no category that only one arm has", "lecessie1992"),
+        "boosting": ScoreModel(None, "no category that only one arm has", "mccaffrey2004"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,33 +60,48 @@ class Propensity:
     Parameters
     ----------
     score : (n,) floats
-        Strictly between 0 and 1; their mean is the share treated.
+        Strictly between 0 and 1; of ``logit`` and ``ridge`` their mean is the share treated.
     linear : (n,) floats
         Logit of the score, rounded to 8 decimals so that equal children have equal scores on every machine.
-    fit : LogitFit
-        The logistic regression behind them.
+    fit : LogitFit, optional
+        The logistic regression behind them; None where a learner made them.
     columns : (k',) booleans
         Which columns of ``matrix.for_models()`` were used.
     terms_used, terms_dropped : tuple of str
         The terms in the model, and those left out because others, or nothing, stand behind them.
+    model : str
+        A name of ``PROPENSITY``, or of the classifier's class.
+    remarks : tuple of str
+        What else a reader must know.
     """
 
     score: Floats
     linear: Floats
-    fit: LogitFit
+    fit: LogitFit | None
     columns: Flags
     terms_used: tuple[str, ...]
     terms_dropped: tuple[str, ...]
+    model: str = "logit"
+    remarks: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader must know: the terms that were left out."""
+        """Return what a reader must know: the terms that were left out, and whose scores these are."""
         if not self.terms_dropped:
-            return ()
-        return (f"Left out of the propensity score, being constant or implied by others: {', '.join(self.terms_dropped)}.",)
+            return self.remarks
+        dropped = ", ".join(self.terms_dropped)
+        return (f"Left out of the propensity score, being constant or implied by others: {dropped}.", *self.remarks)
 
 
-def fit_propensity(matrix: CovariateMatrix, treated: Flags) -> Propensity:
-    """Fit the propensity score by a logistic regression on all terms that are independent.
+def fit_propensity(
+    matrix: CovariateMatrix,
+    treated: Flags,
+    *,
+    model: Any = "logit",
+    estimand: str = "ATT",
+    folds: int = 5,
+    seed: int = 0,
+) -> Propensity:
+    """Fit the propensity score on all terms that are independent.
 
     Parameters
     ----------
@@ -54,6 +109,13 @@ def fit_propensity(matrix: CovariateMatrix, treated: Flags) -> Propensity:
         The coded covariates of n units, of any number of terms.
     treated : (n,) booleans
         True where the unit started the programme.
+    model : str or classifier of scikit-learn
+        ``logit`` (maximum likelihood), ``firth`` (finite where covariates separate the arms), ``ridge``, ``boosting``
+        (trees, stopped where the weighted arms balance best), or a classifier, which is cross-fitted.
+    estimand : str
+        Whose weights ``boosting`` balances: ``ATT``, ``ATE`` or ``ATC``.
+    folds, seed : int
+        Of the cross-fitting; ``seed`` also of the trees.
 
     Returns
     -------
@@ -62,9 +124,11 @@ def fit_propensity(matrix: CovariateMatrix, treated: Flags) -> Propensity:
 
     Raises
     ------
+    UsageError
+        If there is no such model.
     DesignError
         If a 0/1 term takes one value only within an arm, or covariates separate the arms in another way: then
-        no score exists. The terms are named.
+        no score exists. The terms are named. ``firth`` refuses only a term that is constant in both arms.
 
     References
     ----------
@@ -75,15 +139,74 @@ def fit_propensity(matrix: CovariateMatrix, treated: Flags) -> Propensity:
     >>> frame = pd.DataFrame({"age": [14.0, 15.0, 16.0, 15.0]})
     >>> fit_propensity(code_covariates(frame, ("age",)), np.array([True, True, False, False])).linear  # doctest: +SKIP
     """
-    require_both_values(matrix, treated)
+    require_model(model)
+    require_both_values(matrix, treated, in_each_arm=model != "firth")
     x, names = matrix.for_models(), np.array(matrix.term_names_for_models(), dtype=object)
     columns = independent_columns(x)
-    fit = fit_logit(x[:, columns], treated, names=names[columns].tolist())
-    linear = np.round(fit.linear_predictor, 8) + 0.0
-    return Propensity(fit.fitted, linear, fit, columns, tuple(names[columns]), tuple(names[~columns]))
+    terms = (tuple(names[columns]), tuple(names[~columns]))
+    used = x if columns.all() else x[:, columns]
+    fit_of = score_fit(model)
+    if fit_of is None:
+        learned = _learned(used, treated, model, estimand, folds, seed)
+        linear: Floats = np.asarray(np.round(np.log(learned.score / (1.0 - learned.score)), 8) + 0.0, dtype=np.float64)
+        name = model if isinstance(model, str) else type(model).__name__
+        return Propensity(learned.score, linear, None, columns, *terms, name, _learned_remarks(learned, name))
+    fit = fit_of(used, treated, names=names[columns].tolist())
+    return Propensity(fit.fitted, np.round(fit.linear_predictor, 8) + 0.0, fit, columns, *terms, str(model))
 
 
-def require_both_values(matrix: CovariateMatrix, treated: Flags) -> None:
+def require_model(model: Any) -> None:
+    """Refuse what is neither a name of ``PROPENSITY`` nor a classifier.
+
+    Raises
+    ------
+    UsageError
+        Naming the models there are.
+    """
+    if not is_model(model):
+        raise UsageError(f"There is no propensity model {model!r}.", f"Choose one of: {', '.join(PROPENSITY)}.")
+
+
+def is_model(model: Any) -> bool:
+    """Tell whether a value is a name of ``PROPENSITY`` or a classifier."""
+    if isinstance(model, str):
+        return model in PROPENSITY
+    return hasattr(model, "fit") and hasattr(model, "predict_proba")
+
+
+def score_fit(model: Any) -> Callable[..., LogitFit] | None:
+    """Return the function that fits a parametric model, None for a learner."""
+    return PROPENSITY[model].fit if isinstance(model, str) else None
+
+
+def score_again(x: Floats, treated: Flags, fit: Callable[..., LogitFit], start: Floats, kept: Indices) -> Floats:
+    """Fit a parametric score again on the kept units alone, for a jackknife.
+
+    Parameters
+    ----------
+    x : (n, p) floats
+        The columns of the score's model for all units, without the intercept.
+    treated : (n,) booleans
+        True where the unit started the programme.
+    fit : callable
+        From ``score_fit``.
+    start : (p + 1,) floats
+        Coefficients fitted on all units.
+    kept : (m,) integers
+        Positions of the units that are kept.
+
+    Returns
+    -------
+    (m,) floats
+        Scores in the order of ``kept``; columns that are constant among these are left out.
+    """
+    rows = x[kept]
+    columns = independent_columns(rows)
+    used = rows if columns.all() else rows[:, columns]
+    return fit(used, treated[kept], start=start[np.append(True, columns)]).fitted
+
+
+def require_both_values(matrix: CovariateMatrix, treated: Flags, *, in_each_arm: bool = True) -> None:
     """Refuse 0/1 terms that vary between the arms but not within one of them.
 
     Parameters
@@ -92,6 +215,8 @@ def require_both_values(matrix: CovariateMatrix, treated: Flags) -> None:
         The coded covariates of n units.
     treated : (n,) booleans
         True where the unit started the programme.
+    in_each_arm : bool
+        False refuses only terms that vary within neither arm.
 
     Raises
     ------
@@ -102,7 +227,8 @@ def require_both_values(matrix: CovariateMatrix, treated: Flags) -> None:
         raise DesignError("One of the two groups is empty.", "Widen the eligibility.")
     flags = np.flatnonzero([k != "numeric" for k in matrix.kinds])
     found = [_shares(matrix.values[:, flags], arm) for arm in (treated, ~treated)]
-    fixed = ((found[0] == 0) | (found[0] == 1) | (found[1] == 0) | (found[1] == 1)) & (found[0] != found[1])
+    alone = [(share == 0) | (share == 1) for share in found]
+    fixed = (alone[0] | alone[1] if in_each_arm else alone[0] & alone[1]) & (found[0] != found[1])
     if fixed.any():
         terms = ", ".join(f"'{matrix.terms[j]}'" for j in flags[fixed])
         problem = f"Within one of the two groups everybody, or nobody, has {terms}: there is nobody to compare with."
@@ -112,3 +238,30 @@ def require_both_values(matrix: CovariateMatrix, treated: Flags) -> None:
 def _shares(values: Floats, arm: Flags) -> Floats:
     share: Floats = (arm.astype(np.float64) @ values) / int(arm.sum())
     return share
+
+
+def _learned(x: Floats, treated: Flags, model: Any, estimand: str, folds: int, seed: int) -> LearnedScore:
+    if model == "boosting":
+        return boosted_score(x, treated, partial(_mean_difference, _standard(x, treated), treated, estimand), seed=seed)
+    return cross_fitted_score(model, x, treated, folds=folds, seed=seed)
+
+
+def _standard(x: Floats, treated: Flags) -> Floats:
+    """Divide columns by their SD among the treated; where these do not vary, by that of everybody."""
+    spread = x[treated].std(axis=0)
+    scaled: Floats = x / np.where(spread > 0, spread, x.std(axis=0))
+    return scaled
+
+
+def _mean_difference(x: Floats, treated: Flags, estimand: str, score: Floats) -> float:
+    """Return the mean of the absolute differences of the weighted means."""
+    weight = score_weights(score, treated, estimand)
+    arms = (np.where(treated, weight, 0.0), np.where(treated, 0.0, weight))
+    means = [w @ x / w.sum() for w in arms]
+    return float(np.abs(means[0] - means[1]).mean())
+
+
+def _learned_remarks(learned: LearnedScore, name: str) -> tuple[str, ...]:
+    how = "boosted trees, stopped where the arms balance best" if name == "boosting" else f"{name}, cross-fitted"
+    held = ("Some scores were held at 0.001 or 0.999.",) if learned.held.any() else ()
+    return (f"Propensity score by {how}.", KNOWN_NOTE, *held)

@@ -157,6 +157,7 @@ def _widened(inner: Weighting, support: Support, treated: Flags) -> Weighting:
     estimation = inner.estimation
     if estimation is not None:
         estimation = WeightEstimation(_rows(estimation.gradient, kept), _rows(estimation.influence, kept))
+    place = np.flatnonzero(kept)
     left = (*support.left, *((reason, _filled(who, kept, False)) for reason, who in inner.left))
     return replace(
         inner,
@@ -165,6 +166,8 @@ def _widened(inner: Weighting, support: Support, treated: Flags) -> Weighting:
         score=np.where(kept, _filled(inner.score, kept, 0.0), treated.astype(np.float64)),
         left=left,
         estimation=estimation,
+        pairs=None if inner.pairs is None else (place[inner.pairs[0]], place[inner.pairs[1]]),
+        matched_on=None if inner.matched_on is None else _rows(inner.matched_on, kept),
         notes=(*inner.notes, "Some had nobody of the other group in their category to be compared with; the flow counts them."),
     )
 

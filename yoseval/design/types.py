@@ -45,7 +45,7 @@ class Weighting:
     score : (n,) floats
         Propensity scores; 0 or 1 where nobody of the other arm is in a unit's category.
     estimand : str
-        Whom these weights are about: ``ATT``, ``ATE`` or ``ATO``.
+        Whom these weights are about: ``ATT``, ``ATC``, ``ATE`` or ``ATO``.
     left : tuple of (reason, (n,) booleans)
         Who left the design, each unit with its first reason.
     notes : tuple of str
@@ -55,6 +55,16 @@ class Weighting:
     reweight : callable, optional
         From the positions of kept units, the weights of those units when the weighting is fitted again on
         them alone (for the jackknife); None = weights stay as they are.
+    pairs : tuple of two (m,) integers, optional
+        Given by matching with replacement, where a comparison unit may be in several sets: the position of the
+        treated and of the comparison unit of each of the m matches. ``set_id`` is then -1 throughout. The weight
+        of a comparison unit is the sum over its matches of 1 / (matches of that treated unit), made to sum to the
+        number of comparison units used.
+    matched_on : (n, d) floats, optional
+        Given with ``pairs``: points whose plain distance was matched on, 0 where a unit left before.
+    stratified : bool
+        True where sets are strata of like units: weights follow from the numbers of both arms in a stratum, and
+        units of one stratum are no more dependent than others.
     """
 
     weight: Floats
@@ -65,6 +75,10 @@ class Weighting:
     notes: tuple[str, ...] = ()
     estimation: WeightEstimation | None = None
     reweight: Callable[[Indices], Floats] | None = None
+    most_refits: int = 500
+    pairs: tuple[Indices, Indices] | None = None
+    matched_on: Floats | None = None
+    stratified: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,8 +129,8 @@ class Design:
 
     @property
     def is_matched(self) -> bool:
-        """True where the design consists of matched sets."""
-        return bool((self.weighting.set_id >= 0).any())
+        """True where the design consists of matched sets, whose members are taken to be dependent."""
+        return bool((self.weighting.set_id >= 0).any()) and not self.weighting.stratified
 
     def to_frame(self) -> pd.DataFrame:
         """Return the units as the private frame ``design_units``."""

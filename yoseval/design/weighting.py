@@ -4,19 +4,21 @@ Takes propensity scores or coded covariates; gives weights, how far they depend 
 to fit them again on fewer units.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.propensity import fit_propensity
+from yoseval.design.propensity import fit_propensity, score_again, score_fit
+from yoseval.design.score_weights import require_scores
 from yoseval.design.types import WeightEstimation, Weighting
-from yoseval.errors import DesignError
-from yoseval.models.glm import LogitFit, fit_logit, independent_columns
+from yoseval.models.glm import LogitFit, fit_logit
 
 
-def overlap_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
+def overlap_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: Any = "logit") -> Weighting:
     """Estimate the propensity score and weight each unit by it.
 
     Parameters
@@ -25,12 +27,14 @@ def overlap_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
         The coded covariates of n units.
     treated : (n,) booleans
         True where the unit started the programme.
+    propensity : str or classifier
+        The model of the score.
 
     Returns
     -------
     Weighting
-        Overlap weights that sum to one within each arm; estimand ``ATO``; all weighted means of the model's
-        terms agree.
+        Overlap weights that sum to one within each arm; estimand ``ATO``. With the score of ``logit`` all weighted
+        means of the model's terms agree.
 
     Raises
     ------
@@ -41,16 +45,19 @@ def overlap_weighting(matrix: CovariateMatrix, treated: Flags) -> Weighting:
     ----------
     li2018 : Li, Morgan and Zaslavsky (2018), JASA 113(521), 390-400.
     """
-    propensity = fit_propensity(matrix, treated)
-    x = matrix.for_models()[:, propensity.columns]
+    fitted = fit_propensity(matrix, treated, model=propensity)
+    x, fit, estimation, again = matrix.for_models()[:, fitted.columns], score_fit(propensity), None, None
+    if fit is not None and fitted.fit is not None:
+        estimation = overlap_estimation(x, treated, fitted.fit)
+        again = partial(overlap_weights_again, x, treated, fitted.fit.coefficients, fit=fit)
     return Weighting(
-        weight=overlap_weights(propensity.score, treated),
+        weight=overlap_weights(fitted.score, treated),
         set_id=np.full(len(treated), -1, dtype=np.int64),
-        score=propensity.score,
+        score=fitted.score,
         estimand="ATO",
-        notes=propensity.notes(),
-        estimation=overlap_estimation(x, treated, propensity.fit),
-        reweight=partial(overlap_weights_again, x, treated, propensity.fit.coefficients),
+        notes=fitted.notes(),
+        estimation=estimation,
+        reweight=again,
     )
 
 
@@ -90,7 +97,7 @@ def overlap_weights(score: Floats, treated: Flags) -> Floats:
     >>> overlap_weights(np.array([0.5, 0.75, 0.5, 0.25]), np.array([True, True, False, False])).round(3)
     array([0.667, 0.333, 0.667, 0.333])
     """
-    _require_usable(score, treated)
+    require_scores(score, treated)
     return _sum_to_one_within_arms(np.where(treated, 1.0 - score, score), treated)
 
 
@@ -129,7 +136,9 @@ def overlap_estimation(x: Floats, treated: Flags, fit: LogitFit) -> WeightEstima
     return WeightEstimation(gradient, fit.influence)
 
 
-def overlap_weights_again(x: Floats, treated: Flags, start: Floats, kept: Indices) -> Floats:
+def overlap_weights_again(
+    x: Floats, treated: Flags, start: Floats, kept: Indices, *, fit: Callable[..., LogitFit] = fit_logit
+) -> Floats:
     """Fit score and overlap weights again on the kept units alone, for a jackknife.
 
     Parameters
@@ -142,6 +151,8 @@ def overlap_weights_again(x: Floats, treated: Flags, start: Floats, kept: Indice
         Coefficients fitted on all units.
     kept : (m,) integers
         Positions of the units that are kept.
+    fit : callable
+        What fits the score, from ``score_fit``.
 
     Returns
     -------
@@ -153,18 +164,7 @@ def overlap_weights_again(x: Floats, treated: Flags, start: Floats, kept: Indice
     DesignError
         If the kept units have no score.
     """
-    rows = x[kept]
-    columns = independent_columns(rows)
-    fit = fit_logit(rows[:, columns], treated[kept], start=start[np.append(True, columns)])
-    return overlap_weights(fit.fitted, treated[kept])
-
-
-def _require_usable(score: Floats, treated: Flags) -> None:
-    outside = int((~((score > 0) & (score < 1))).sum())
-    if outside:
-        raise DesignError(f"{outside} of {len(score)} propensity scores are not between 0 and 1.", "Check the covariates.")
-    if treated.all() or not treated.any():
-        raise DesignError("One of the two groups is empty.", "Widen the eligibility.")
+    return overlap_weights(score_again(x, treated, fit, start, kept), treated[kept])
 
 
 def _sum_to_one_within_arms(raw: Floats, treated: Flags) -> Floats:

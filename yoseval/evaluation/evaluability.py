@@ -100,5 +100,10 @@ def minimum_detectable_effect(estimate: Estimate, n_treated: float, n_comparison
         # Of survival the complement is the risk whose fall is looked for.
         base = estimate.comparison_value if estimate.measure == "risk_difference" else 1.0 - estimate.comparison_value
         return minimum_detectable_difference(base, n_treated, n_comparison)
+    return detectable_by(estimate, scale)
+
+
+def detectable_by(estimate: Estimate, scale: str) -> float:
+    """Return the minimum detectable effect that a standard error allows: its product with the two normal quantiles."""
     reach = float(norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * estimate.std_error
     return math.exp(-reach) if scale == "log" else reach

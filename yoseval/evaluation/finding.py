@@ -5,13 +5,16 @@ reporting, from figures that passed disclosure control.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from yoseval.cohort.sections import OutcomeSection
-from yoseval.evaluation.evaluability import ALPHA, minimum_detectable_effect
+from yoseval.design.cloning import METHOD as CLONES
+from yoseval.design.types import Design
+from yoseval.evaluation.evaluability import ALPHA, detectable_by, minimum_detectable_effect
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.frames import make_frame
 from yoseval.models.variance import effective_size
@@ -62,6 +65,8 @@ class Evidence:
         What a reader must know.
     p_holm : float
         The primary p-value, adjusted within the programme.
+    annex : mapping of DataFrame
+        Public frames beside the effects.
     """
 
     trial: EmulatedTrial
@@ -69,6 +74,7 @@ class Evidence:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     p_holm: float = math.nan
+    annex: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def primary(self) -> Outcome | None:
@@ -178,12 +184,15 @@ def judge(evidence: Evidence, *, p_adjusted: float, tests_made: int = 1) -> Find
 def worthwhile_on_scale(trial: EmulatedTrial) -> float:
     """Return the smallest worthwhile change of the primary outcome on its measure's own scale.
 
-    Per 100 people becomes a proportion for risks; other measures have none unless the outcome declares it.
+    Per 100 people becomes a proportion for risks and a number per unit for mean counts; mean counts and other measures have
+    none unless the outcome declares it.
     """
     section = trial.protocol.outcomes[0]
     if section.measure in ("risk_difference", "survival_difference"):
         return (section.worthwhile or trial.protocol.worthwhile) / 100
-    return section.worthwhile if section.worthwhile is not None else math.nan
+    if section.worthwhile is None:
+        return math.nan
+    return section.worthwhile / 100 if section.measure == "mean_count_difference" else section.worthwhile
 
 
 def _gate(reasons: tuple[str, ...]) -> str:
@@ -226,13 +235,18 @@ def _doubts(evidence: Evidence, primary: Outcome) -> tuple[str, ...]:
     e = primary.estimate
     limit = next((c.e_value_limit for c in primary.checks if c.check == "hidden_bias"), math.nan)
     doubts = (
-        ("treated_lost", design is not None and design.estimand == "ATM"),
+        ("treated_lost", design is not None and _has_lost(design)),
         ("checks_disagree", any(c.agrees is False for c in primary.checks)),
         # Where the interval holds no difference there is no claim for hidden bias to explain away.
         ("hidden_bias_could_explain", 1.0 < limit < WEAK_E_VALUE),
         ("small_sample", min(e.n_treated, e.effective_n) < SMALL_ARM),
     )
     return tuple(code for code, holds in doubts if holds)
+
+
+def _has_lost(design: Design) -> bool:
+    """Tell whether units were lost that the effect was to be about; matching weights are about fewer by choice."""
+    return design.estimand in {"ATM", "ATCM", "ATEM"} and design.method != "matching_weights"
 
 
 def _grade(evidence: Evidence, doubts: tuple[str, ...]) -> str:
@@ -246,6 +260,9 @@ def _mde(evidence: Evidence, primary: Outcome) -> float:
     if design is None:
         return math.nan
     treated = effective_size(design.weight[design.treated])
+    if design.method == CLONES:
+        # Copies are no children: what could be seen follows from the precision alone.
+        return detectable_by(primary.estimate, MEASURES[primary.estimate.measure].scale)
     return minimum_detectable_effect(
         primary.estimate, treated, primary.estimate.effective_n, scale=MEASURES[primary.estimate.measure].scale
     )

@@ -3,26 +3,30 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from yoseval.cohort.build import next_step
-from yoseval.cohort.prepared import PreparedFile, programmes_of, read_prepared
-from yoseval.cohort.protocol import STUDY_FILE, Study
+from yoseval.cohort.protocol import STUDY_FILE, Study, TrialProtocol
 from yoseval.cohort.sections import OutcomeSection
 from yoseval.design.balance import overlap_frame
 from yoseval.errors import NotEvaluableError
 from yoseval.evaluation.describe import protocol_frames
-from yoseval.evaluation.evaluate import gather_evidence
+from yoseval.evaluation.entered import entered_forms
+from yoseval.evaluation.evaluate import OutcomeSource, gather_evidence
 from yoseval.evaluation.finding import Evidence, Finding, judge
 from yoseval.evaluation.multiplicity import benjamini_hochberg
-from yoseval.evaluation.provenance import LIBRARIES, input_entries, installed_version, library_versions
-from yoseval.evaluation.trial import EmulatedTrial, design_programme
+from yoseval.evaluation.provenance import LIBRARIES, RECORD_LIBRARIES, input_entries, installed_version, library_versions
+from yoseval.evaluation.records_check import about_study, record_files
+from yoseval.evaluation.sources import StudySource, open_study
+from yoseval.evaluation.trial import CohortSource, EmulatedTrial, design_programme
+from yoseval.evaluation.worded import worded_outcomes
 from yoseval.frames import join_frames, make_frame
-from yoseval.outcomes.followup import OutcomeTable, read_outcomes
 from yoseval.parallel import map_tasks
+from yoseval.records.records import OnInvalid
 
 Progress = Callable[[str, str], None]
 
@@ -41,12 +45,15 @@ class Portfolio:
         One a programme; empty after ``design_portfolio``.
     seed : int
         The study's seed.
+    about_records : mapping of DataFrame
+        Public frames about the records themselves and the trials built from them; empty for a prepared file.
     """
 
     study: Study
     trials: tuple[EmulatedTrial, ...]
     findings: tuple[Finding, ...] = ()
     seed: int = 0
+    about_records: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
@@ -83,7 +90,15 @@ class Portfolio:
         return "\n".join([*lines, "…"] if len(self.findings) > 6 else lines)
 
 
-def design_portfolio(study: Study, *, seed: int = 0, jobs: int | None = None, on_progress: Progress | None = None) -> Portfolio:
+def design_portfolio(
+    study: Study,
+    *,
+    seed: int = 0,
+    jobs: int | None = None,
+    on_progress: Progress | None = None,
+    on_invalid: OnInvalid = "raise",
+    private: Path | None = None,
+) -> Portfolio:
     """Design and lock every programme of a study without opening an outcome.
 
     Parameters
@@ -96,15 +111,21 @@ def design_portfolio(study: Study, *, seed: int = 0, jobs: int | None = None, on
         Workers; as in the study file if absent.
     on_progress : callable, optional
         Called with a stage and a programme's name as each is done.
+    on_invalid, private
+        What to do with faulty rows of records, as for ``check_records``.
 
     Examples
     --------
     >>> design_portfolio(read_study("data/recid")).digests()  # doctest: +SKIP
     """
-    prepared = read_prepared(study)
-    tasks = {p: (prepared, study.protocol(p)) for p in programmes_of(prepared, study)}
-    trials = _run(_design_task, tasks, study, seed, jobs, on_progress, "Designing")
-    return Portfolio(study, tuple(trials), seed=seed)
+    with open_study(study, on_invalid=on_invalid, private=private, on_progress=on_progress) as source:
+        return _designed(study, source, seed, jobs, on_progress)
+
+
+def _designed(study: Study, source: StudySource, seed: int, jobs: int | None, on_progress: Progress | None) -> Portfolio:
+    trials = _run(_design_task, source.cohorts(), study, seed, jobs, on_progress, "Designing")
+    designs = {t.protocol.programme: t.design for t in trials if t.design is not None}
+    return Portfolio(study, tuple(trials), seed=seed, about_records=source.frames(designs))
 
 
 def evaluate_portfolio(
@@ -114,6 +135,8 @@ def evaluate_portfolio(
     jobs: int | None = None,
     on_progress: Progress | None = None,
     locked: Portfolio | None = None,
+    on_invalid: OnInvalid = "raise",
+    private: Path | None = None,
 ) -> Portfolio:
     """Evaluate every programme of a study: design, lock, open outcomes, estimate, probe, judge together.
 
@@ -121,7 +144,7 @@ def evaluate_portfolio(
     ----------
     study : Study
         From ``read_study``.
-    seed, jobs, on_progress
+    seed, jobs, on_progress, on_invalid, private
         As for ``design_portfolio``.
     locked : Portfolio, optional
         The study's locked designs; built if absent.
@@ -140,12 +163,13 @@ def evaluate_portfolio(
     --------
     >>> evaluate_portfolio(read_study("data/recid")).findings[0].verdict  # doctest: +SKIP
     """
-    designed = locked or design_portfolio(study, seed=seed, jobs=jobs, on_progress=on_progress)
-    # Only now, with every design locked by its digest, are outcomes read.
-    outcomes = read_outcomes(study)
-    tasks = {t.protocol.programme: (outcomes, t) for t in designed.trials}
+    with open_study(study, on_invalid=on_invalid, private=private, on_progress=on_progress) as source:
+        designed = locked or _designed(study, source, seed, jobs, on_progress)
+        # Only now, with every design locked by its digest, are outcomes read.
+        outcomes = source.outcomes()
+    tasks = {t.protocol.programme: (outcomes[t.protocol.programme], t) for t in designed.trials}
     evidence = _run(_evidence_task, tasks, study, seed, jobs, on_progress, "Evaluating")
-    return Portfolio(study, designed.trials, judge_together(evidence), seed)
+    return Portfolio(study, designed.trials, judge_together(evidence), seed, designed.about_records)
 
 
 def judge_together(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
@@ -160,16 +184,20 @@ def judge_together(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
 
 
 def _manifest(portfolio: Portfolio) -> dict[str, Any]:
-    study, about = portfolio.study, portfolio.study.file.study
+    study = portfolio.study
+    about = about_study(study) if study.is_of_records else study.file.study.model_dump(mode="json")
+    files = record_files(study) if study.is_of_records else [study.folder / STUDY_FILE, study.cohort_file]
     first = {t.protocol.programme: t.protocol.name for t in portfolio.trials}
+    timed = [t.protocol for t in portfolio.trials if t.protocol.time_zero is not None]
+    entered = {p.programme: {"entered": entered_forms(p)} for p in timed}
     return {
         "yoseval": installed_version("yoseval"),
-        "study": {**about.model_dump(mode="json"), "folder": study.folder.name},
-        "outcomes": [_outcome_entry(portfolio, o, i) for i, o in enumerate(study.file.outcomes)],
-        "programmes": [{"id": id, "name": name} for id, name in first.items()],
+        "study": {**about, "folder": study.folder.resolve().name},
+        "outcomes": [_outcome_entry(portfolio, o, i) for i, o in enumerate(worded_outcomes(study))],
+        "programmes": [{"id": id, "name": name, **entered.get(id, {})} for id, name in first.items()],
         "lock": {"digests": portfolio.digests()},
-        "inputs": input_entries(study.folder, [study.folder / STUDY_FILE, study.cohort_file]),
-        "versions": library_versions(LIBRARIES),
+        "inputs": input_entries(study.folder, files),
+        "versions": library_versions(RECORD_LIBRARIES + LIBRARIES if study.is_of_records else LIBRARIES),
         "seed": portfolio.seed,
         "conf_level": 0.95,
     }
@@ -190,12 +218,12 @@ def _outcome_entry(portfolio: Portfolio, o: OutcomeSection, position: int) -> di
     }
 
 
-def _design_task(argument: tuple[PreparedFile, Any], seed: np.random.SeedSequence) -> EmulatedTrial:
-    prepared, protocol = argument
-    return design_programme(prepared, protocol)
+def _design_task(argument: tuple[CohortSource, TrialProtocol], seed: np.random.SeedSequence) -> EmulatedTrial:
+    source, protocol = argument
+    return design_programme(source, protocol)
 
 
-def _evidence_task(argument: tuple[OutcomeTable, EmulatedTrial], seed: np.random.SeedSequence) -> Evidence:
+def _evidence_task(argument: tuple[OutcomeSource, EmulatedTrial], seed: np.random.SeedSequence) -> Evidence:
     source, trial = argument
     try:
         return gather_evidence(source, trial)
@@ -214,10 +242,10 @@ def _run(
 ) -> list[Any]:
     workers = min(jobs or study.file.engine.jobs, max(len(tasks), 1), os.cpu_count() or 1)
     done = []
-    for name, result in map_tasks(function, tasks, seed=seed, jobs=workers):
+    for _, result in map_tasks(function, tasks, seed=seed, jobs=workers):
         done.append(result)
         if on_progress is not None:
-            on_progress(stage, study.name_of(name))
+            on_progress(stage, getattr(result, "trial", result).protocol.name)
     return done
 
 
@@ -228,23 +256,31 @@ def _public_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
     outcomes = [o for e in evidence for o in e.outcomes]
     checks = [c for o in outcomes for c in o.checks]
     return {
+        **portfolio.about_records,
         "findings": join_frames("findings", [f.to_frame() for f in portfolio.findings]),
         "estimates": _estimates(portfolio),
         "balance": join_frames("balance", [t.balance.statistics for t in designed if t.balance]),
         "sizes": join_frames("sizes", [t.balance.sizes if t.balance else _sizes(t) for t in trials if t.cohort is not None]),
-        "attrition": join_frames("attrition", [_flow(t, portfolio) for t in trials if t.cohort is not None]),
+        "attrition": join_frames("attrition", [_flow(t, portfolio) for t in trials]),
         "overlap": join_frames("overlap", [overlap_frame(t.design) for t in designed if t.design]),
         "curves": join_frames("curves", [c for e in evidence for c in _distinct_curves(e)]),
         "checks": join_frames("checks", [c.to_frame() for c in checks]),
         "protocol": protocol_frames(portfolio.study, trials),
+        **_annexes(evidence),
     }
+
+
+def _annexes(evidence: list[Evidence]) -> dict[str, pd.DataFrame]:
+    """Return the frames beside the effects, of all programmes; nothing where no programme has any."""
+    names = dict.fromkeys(name for e in evidence for name in e.annex)
+    return {name: join_frames(name, [e.annex[name] for e in evidence if name in e.annex]) for name in names}
 
 
 def _distinct_curves(evidence: Evidence) -> list[pd.DataFrame]:
     """Return one pair of curves for each event and horizon: two measures of one event share theirs."""
     found: dict[tuple[str, str, float], pd.DataFrame] = {}
     for o in evidence.outcomes:
-        found.setdefault((o.section.event_column, o.section.time_column, o.section.horizon), o.curves)
+        found.setdefault((*o.section.event_key, o.section.horizon), o.curves)
     return list(found.values())
 
 
@@ -275,11 +311,20 @@ def _flow(trial: EmulatedTrial, portfolio: Portfolio) -> pd.DataFrame:
             return primary.attrition
     if trial.design is not None:
         return trial.design.attrition
-    assert trial.cohort is not None  # the caller selected trials that have one
-    treated = trial.cohort.treated
+    flow = trial.cohort.attrition if trial.cohort is not None else _flow_of_records(trial, portfolio)
+    if flow.empty:
+        return flow
     why = "no fair comparison could be built" if "design_failed" in trial.reasons else "too few to evaluate"
-    lost = {"lost_treated": int(treated.sum()), "lost_comparison": int((~treated).sum())}
-    return next_step(trial.cohort.attrition, stage="design", reason=why, **lost)
+    left = flow[flow["step"] == flow["step"].max()].set_index("arm")["n_left"]
+    return next_step(
+        flow, stage="design", reason=why, lost_treated=int(left["treated"]), lost_comparison=int(left["comparison"])
+    )
+
+
+def _flow_of_records(trial: EmulatedTrial, portfolio: Portfolio) -> pd.DataFrame:
+    """Return the flow up to eligibility where nobody was left to make a cohort of; empty for a prepared file."""
+    flows = portfolio.about_records.get("attrition", make_frame("attrition", {}))
+    return flows[flows["programme"] == trial.protocol.programme].reset_index(drop=True)
 
 
 def _private_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:

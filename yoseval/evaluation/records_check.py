@@ -12,6 +12,10 @@ from typing import Any
 import pandas as pd
 
 from yoseval.cohort.protocol import STUDY_FILE, Study
+from yoseval.cohort.trials import build_trials
+from yoseval.errors import DataError
+from yoseval.evaluation.blind_frames import outlook_frames
+from yoseval.evaluation.outlook import outlook_lines
 from yoseval.evaluation.provenance import RECORD_LIBRARIES, input_entries, installed_version, library_versions
 from yoseval.records.records import OnInvalid, Records, read_records
 from yoseval.records.scoring.delivery import delays_frame, delivery_frame, suitability_frame
@@ -29,7 +33,8 @@ class CheckedRecords:
     study : Study
         A study of records.
     scored : mapping of DataFrame
-        The raw public frames ``quality``, ``delivery``, ``suitability``, ``delays`` and ``delivery_notes``.
+        The raw public frames ``quality``, ``delivery``, ``suitability``, ``delays`` and ``delivery_notes``, and those of the
+        trials: ``evaluability`` and ``attrition``, from the extract to the eligible.
     lines : tuple of str
         What the one who holds the records reads; counts as they are, for the screen only.
     """
@@ -57,20 +62,14 @@ class CheckedRecords:
 
     def manifest(self) -> dict[str, Any]:
         """Return what the manifest says of the study, its inputs and libraries."""
-        about = self.study.file.study.model_dump(mode="json")
-        if not isinstance(self.study.records_place, Path):
-            # A URL may hold a password.
-            about["records"] = "a database"
         named = self.scored["delivery"].drop_duplicates("programme")
-        place = self.study.records_place
-        tables = sorted(f for f in place.glob("*.*") if f.is_file()) if isinstance(place, Path) else []
         return {
             "yoseval": installed_version("yoseval"),
-            "study": {**about, "folder": self.study.folder.resolve().name},
+            "study": {**about_study(self.study), "folder": self.study.folder.resolve().name},
             "outcomes": [],
             "programmes": [{"id": r["programme"], "name": r["name"]} for r in named.to_dict("records") if r["programme"]],
             "lock": {"digests": {}},
-            "inputs": input_entries(self.study.folder, [self.study.folder / STUDY_FILE, *tables]),
+            "inputs": input_entries(self.study.folder, record_files(self.study)),
             "versions": library_versions(RECORD_LIBRARIES),
             "conf_level": 0.95,
         }
@@ -106,22 +105,66 @@ def check_records(study: Study, *, on_invalid: OnInvalid = "raise", private: Pat
     --------
     >>> print(check_records(read_study("data/example")))  # doctest: +SKIP
     """
+    records = open_records(study, on_invalid=on_invalid, private=private)
+    try:
+        scored = scored_frames(records)
+        lines = check_lines(records.tables, records.extract_date, records.report, scored=scored)
+        found, said = _outlook(records, study, scored)
+        return CheckedRecords(study, {**scored, **found}, (*lines, "", *said))
+    finally:
+        records.engine.close()
+
+
+def _outlook(
+    records: Records, study: Study, scored: Mapping[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
+    """Return the frames and lines on which programmes can be evaluated; a sentence where no trial can be built.
+
+    A study that breaks a rule is refused; records that do not go with it are a finding of the check.
+    """
+    try:
+        trials = build_trials(records, study)
+    except DataError as problem:
+        return {}, (f"Which programmes can be evaluated could not be told. {problem}",)
+    frames = outlook_frames(records, study, trials, scored)
+    lines = outlook_lines(frames["evaluability"], trials)
+    return frames, ("Which programmes can be evaluated, and when:", *(f"  {x}" for x in lines))
+
+
+def open_records(study: Study, *, on_invalid: OnInvalid = "raise", private: Path | None = None) -> Records:
+    """Read the records of a study as its file says; close their engine when they are no longer needed.
+
+    Raises
+    ------
+    DataError
+        If rows break rules and ``on_invalid`` is ``raise``.
+    """
     about, engine = study.file.study, study.file.engine
-    records = read_records(
+    return read_records(
         study.records_place,
         extract_date=about.extract_date,
         on_invalid=on_invalid,
         backend=engine.backend,
         private=private,
-        jobs=engine.jobs,
+        jobs=engine.jobs if engine.jobs > 1 else None,
     )
-    try:
-        return CheckedRecords(study, _scored(records), tuple(check_lines(records.tables, records.extract_date, records.report)))
-    finally:
-        records.engine.close()
 
 
-def _scored(records: Records) -> dict[str, pd.DataFrame]:
+def record_files(study: Study) -> list[Path]:
+    """Return the files that a study of records rests on; of a database only the study file."""
+    place = study.records_place
+    tables = sorted(f for f in place.glob("*.*") if f.is_file()) if isinstance(place, Path) else []
+    return [study.folder / STUDY_FILE, *tables]
+
+
+def about_study(study: Study) -> dict[str, Any]:
+    """Return what a manifest says of a study of records; the URL of a database, which may hold a password, is left out."""
+    about = study.file.study.model_dump(mode="json")
+    return about if isinstance(study.records_place, Path) else {**about, "records": "a database"}
+
+
+def scored_frames(records: Records) -> dict[str, pd.DataFrame]:
+    """Return the raw public frames about records themselves: quality, delivery, suitability, delays and notes."""
     tables, until = records.tables, records.extract_date
     return {
         "quality": quality_frame(tables, until, records.report),

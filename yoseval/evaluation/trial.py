@@ -8,16 +8,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from yoseval.cohort.build import Cohort
-from yoseval.cohort.prepared import PreparedFile, read_cohort
 from yoseval.cohort.protocol import TrialProtocol
 from yoseval.design.balance import Balance, assess_balance
 from yoseval.design.choose import Choice, choose_design
-from yoseval.design.methods import build_design, design_digest
+from yoseval.design.cloning import METHOD as CLONES
+from yoseval.design.cloning import clone_design
+from yoseval.design.methods import METHODS, build_design, design_digest
 from yoseval.design.types import Design
-from yoseval.errors import DesignError
+from yoseval.errors import DesignError, StudyError, UsageError
 from yoseval.evaluation.evaluability import design_reasons, size_reasons
 
 
@@ -59,13 +60,25 @@ class EmulatedTrial:
         return f"Emulated trial: {self.protocol.name}\ndesign: {built}\ndigest: {self.digest[:16]}"
 
 
-def design_programme(source: PreparedFile, protocol: TrialProtocol) -> EmulatedTrial:
+class CohortSource(Protocol):
+    """Where cohorts come from: a prepared file, or a trial built from records. It holds no outcome."""
+
+    def cohort(self, protocol: TrialProtocol) -> Cohort:
+        """Return the units of a programme's trial."""
+        ...
+
+    def shares_not_recorded(self, protocol: TrialProtocol) -> Mapping[str, float]:
+        """Return which share of units each covariate is not recorded for."""
+        ...
+
+
+def design_programme(source: CohortSource, protocol: TrialProtocol) -> EmulatedTrial:
     """Design one programme's trial, blind to outcomes, and lock it.
 
     Parameters
     ----------
-    source : PreparedFile
-        The study's file without its outcomes.
+    source : CohortSource
+        The study's prepared file without its outcomes, or the trial that was built from records.
     protocol : TrialProtocol
         What is fixed about the programme.
 
@@ -79,7 +92,7 @@ def design_programme(source: PreparedFile, protocol: TrialProtocol) -> EmulatedT
     >>> design_programme(read_prepared(study), study.protocol("mentoring")).digest  # doctest: +SKIP
     """
     try:
-        cohort = read_cohort(source, protocol)
+        cohort = source.cohort(protocol)
     except DesignError as problem:
         return _without_design(protocol, None, ("too_few_treated",), str(problem))
     few = size_reasons(int(cohort.treated.sum()), float((~cohort.treated).sum()))
@@ -93,17 +106,18 @@ def design_programme(source: PreparedFile, protocol: TrialProtocol) -> EmulatedT
 
 
 def method_options(protocol: TrialProtocol, method: str) -> Mapping[str, Any]:
-    """Return the options of the study file that a method takes."""
+    """Return the options of a method that the study file sets."""
     section = protocol.design
-    if method != "nearest":
-        return {}
-    return {"ratio": section.ratio, "caliper": section.caliper, "caliper_scale": section.caliper_scale, "exact": section.exact}
+    return {name: getattr(section, name) for name in METHODS[method].options if name in section.model_fields_set}
 
 
 def _designed(protocol: TrialProtocol, cohort: Cohort, notes: tuple[str, ...]) -> EmulatedTrial:
     section = protocol.design
-    if section.method == "auto":
-        options = method_options(protocol, "nearest") if "nearest" in section.candidates else {}
+    _require_options_in_use(protocol)
+    if protocol.time_zero is not None and protocol.time_zero.rule == CLONES:
+        design = clone_design(cohort, estimand="ATE" if section.estimand == "ATE" else "ATT")
+    elif section.method == "auto":
+        options = {name: value for m in section.candidates for name, value in method_options(protocol, m).items()}
         choice = choose_design(
             cohort, section.candidates, estimand=section.estimand or "ATT", max_smd=section.max_smd, **options
         )
@@ -113,12 +127,35 @@ def _designed(protocol: TrialProtocol, cohort: Cohort, notes: tuple[str, ...]) -
             cohort, section.method, estimand=section.estimand or "ATT", **method_options(protocol, section.method)
         )
     balance = assess_balance(design, max_smd=section.max_smd)
-    alternatives = _alternatives(protocol, cohort, design.method)
+    notes = (*notes, *_unused_notes(protocol, design))
+    alternatives, unheard = _alternatives(protocol, cohort, design.method)
     reasons = design_reasons(design) + (() if balance.balanced else ("imbalance",))
     digest = _digest(protocol, [design, *alternatives])
     return EmulatedTrial(
-        protocol, digest, cohort, design, balance, alternatives, reasons, (*notes, *design.notes, *balance.notes)
+        protocol, digest, cohort, design, balance, alternatives, reasons, (*notes, *design.notes, *balance.notes, *unheard)
     )
+
+
+def _require_options_in_use(protocol: TrialProtocol) -> None:
+    """Refuse options that no method of the protocol takes: they would be left unheard."""
+    section = protocol.design
+    used = set(section.candidates) | ({section.method} - {"auto"})
+    known = {option for method in METHODS.values() for option in method.options}
+    heard = {option for name in used for option in METHODS[name].options}
+    unheard = sorted((section.model_fields_set & known) - heard)
+    if unheard:
+        raise StudyError(
+            f"'{unheard[0]}' in [design] is an option of no method that is used: {', '.join(sorted(used))}.",
+            "Leave it out, or name a method that has it.",
+        )
+
+
+def _unused_notes(protocol: TrialProtocol, design: Design) -> tuple[str, ...]:
+    """Say where a declared model of the score has no part in the design."""
+    model = protocol.design.propensity
+    if model == "logit" or "propensity" in METHODS[design.method].options:
+        return ()
+    return (f"The propensity model '{model}' has no part in the method '{design.method}', whose score is a plain logit's.",)
 
 
 def _choice_note(choice: Choice) -> str:
@@ -126,17 +163,20 @@ def _choice_note(choice: Choice) -> str:
     return f"Chosen before any outcome was opened: {choice.design.method}" + (f", over {others}." if others else ".")
 
 
-def _alternatives(protocol: TrialProtocol, cohort: Cohort, chosen: str) -> tuple[Design, ...]:
-    """Build the other candidates; one that fails has nothing to say."""
-    found = []
-    for method in protocol.design.candidates:
-        if method == chosen or cohort.randomised:
+def _alternatives(protocol: TrialProtocol, cohort: Cohort, chosen: str) -> tuple[tuple[Design, ...], tuple[str, ...]]:
+    """Build the other candidates; one that fails has nothing to say, one that cannot take the options is named."""
+    section, found, notes = protocol.design, [], []
+    for method in section.candidates:
+        if chosen in (method, CLONES) or cohort.randomised:
             continue
+        asked = section.estimand if section.estimand in METHODS[method].accepts else "ATT"
         try:
-            found.append(build_design(cohort, method, **method_options(protocol, method)))
+            found.append(build_design(cohort, method, estimand=asked or "ATT", **method_options(protocol, method)))
         except DesignError:
             continue
-    return tuple(found)
+        except UsageError as error:
+            notes.append(f"'{method}' was not built beside it: its options do not go together. {error}")
+    return tuple(found), tuple(notes)
 
 
 def _without_design(protocol: TrialProtocol, cohort: Cohort | None, reasons: tuple[str, ...], note: str) -> EmulatedTrial:
@@ -150,15 +190,21 @@ def _digest(protocol: TrialProtocol, designs: list[Design]) -> str:
         "outcomes": [o.model_dump(mode="json") for o in protocol.outcomes],
         "worthwhile": protocol.worthwhile,
         "linkage": protocol.linkage.model_dump(mode="json") if protocol.linkage else None,
+        **_fixed_of_records(protocol),
         "designs": [design_digest(d) for d in designs],
     }
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _not_recorded_notes(source: PreparedFile, protocol: TrialProtocol) -> tuple[str, ...]:
-    """Say which covariates were not always recorded, as a share of the file."""
-    n = len(source.unit_id)
-    lacking = [f"{c} ({_about(source.not_recorded[c] / n)})" for c in protocol.design.covariates if source.not_recorded[c]]
+def _fixed_of_records(protocol: TrialProtocol) -> dict[str, Any]:
+    sections = {"eligibility": protocol.eligibility, "time_zero": protocol.time_zero}
+    fixed: dict[str, Any] = {name: s.model_dump(mode="json") for name, s in sections.items() if s is not None}
+    return {**fixed, "joint": list(protocol.joint)} if fixed else {}
+
+
+def _not_recorded_notes(source: CohortSource, protocol: TrialProtocol) -> tuple[str, ...]:
+    """Say which covariates were not always recorded, as a share of the units."""
+    lacking = [f"{c} ({_about(share)})" for c, share in source.shares_not_recorded(protocol).items() if share]
     if not lacking:
         return ()
     return (f"Not always recorded: {', '.join(lacking)}. 'Not recorded' is a category of its own, balanced like the others.",)

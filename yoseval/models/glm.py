@@ -7,7 +7,7 @@ peers return numbers where the maximum does not exist.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from yoseval.errors import DesignError
 ALIASED = 1e-10  # share of a column's variance that the columns before it must leave over
 CONVERGED = 1e-7  # last Newton step on the logit scale; the next would be its square
 SEPARATION_REMEDY = "Merge the rare category with another, or leave the covariate out."
+BLOCK = 4096  # rows whose columns stay in the processor's cache between the steps of one pass
+PILOT = 50_000  # rows of the sample whose fit is the starting point of a larger one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,43 +35,85 @@ class LogitFit:
         Probabilities, strictly between 0 and 1.
     linear_predictor : (n,) floats
         Logit of ``fitted``.
-    influence : (n, p + 1) floats
-        Influence of each unit on each coefficient: estimate - truth is about the sum over units.
     loglik : float
         Log-likelihood at the maximum.
     iterations : int
         Newton steps taken.
+    columns : (n, q) floats
+        The columns of the model, on a scale of the fit's own.
+    bread : (q, p + 1) floats
+        What turns a row of ``columns`` times its residual into influence.
+    residual : (n,) floats
+        Weight times outcome less fitted probability.
+    own : (n, p + 1) floats, optional
+        What a penalty adds to each unit's influence.
     """
 
     coefficients: Floats
     covariance: Floats
     fitted: Floats
     linear_predictor: Floats
-    influence: Floats
     loglik: float
     iterations: int
+    columns: Floats = field(repr=False)
+    bread: Floats = field(repr=False)
+    residual: Floats = field(repr=False)
+    own: Floats | None = field(default=None, repr=False)
+
+    @property
+    def influence(self) -> Floats:
+        """(n, p + 1) floats: influence of each unit on each coefficient; estimate - truth is about the sum over units.
+
+        Made when it is asked for: of a million units it takes as much memory and time as the fit itself.
+        """
+        influence: Floats = self.columns @ self.bread
+        influence *= self.residual[:, None]
+        return influence if self.own is None else influence + self.own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scaled:
+class ScaledColumns:
+    """An intercept and columns with mean 0 and SD 1: ``z`` (n, p + 1), with what was taken off and divided by (p + 1,)."""
+
     z: Floats
     centre: Floats
     scale: Floats
 
+    @property
+    def back(self) -> Floats:
+        """(p + 1, p + 1) floats: takes coefficients of ``z`` to coefficients of the columns as given."""
+        back: Floats = np.diag(1.0 / self.scale)
+        back[0] -= self.centre / self.scale
+        return back
+
+    def on_scale(self, coefficients: Floats | None) -> Floats:
+        """Take (p + 1,) coefficients of the columns as given to those of ``z``; zeros where there are none."""
+        if coefficients is None:
+            return np.zeros(self.z.shape[1])
+        beta = coefficients * self.scale
+        beta[0] = coefficients[0] + self.centre @ coefficients
+        return beta
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Problem:
+class LogitProblem:
+    """Columns ``z`` (n, q) with the intercept first, outcomes ``y`` of 0 and 1 and weights ``w``, (n,) each."""
+
     z: Floats
     y: Floats
     w: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _State:
+class LogitPass:
+    """What one pass over the rows gives at ``beta``: index, probabilities, likelihood, its gradient and information."""
+
     beta: Floats
     eta: Floats
     fitted: Floats
     loglik: float
+    score: Floats
+    information: Floats
 
 
 def independent_columns(x: Floats) -> Flags:
@@ -94,7 +138,7 @@ def independent_columns(x: Floats) -> Flags:
     varying = np.flatnonzero(_varies(x))
     keep = np.zeros(x.shape[1], dtype=bool)
     # Cholesky of the correlation matrix, passing over every column with nothing left of its own.
-    z = _standardised(x[:, varying]).z[:, 1:]
+    z = standardise_columns(x[:, varying]).z[:, 1:]
     residual = z.T @ z / len(x)
     for j in range(len(varying)):
         pivot = residual[j, j]
@@ -157,15 +201,23 @@ def fit_logit(
     array([-0.6931,  1.3863])
     """
     w = np.ones(len(y)) if weight is None else weight
-    _require_usable(x, y, w)
-    scaled = _standardised(x)
-    problem = _Problem(scaled.z, y.astype(np.float64), w)
+    require_usable(x, y, w)
+    scaled = standardise_columns(x)
+    problem = LogitProblem(scaled.z, y.astype(np.float64), w)
     labels = list(names) if names is not None else [f"column {j + 1}" for j in range(x.shape[1])]
-    state, steps = _maximise(problem, _start_on_scale(scaled, start), labels, max_iterations)
+    beta = _pilot(problem) if start is None and len(y) > 4 * PILOT else scaled.on_scale(start)
+    state, steps = _maximise(problem, beta, labels, max_iterations)
     return _finished(problem, scaled, state, steps)
 
 
-def _require_usable(x: Floats, y: Flags, w: Floats) -> None:
+def require_usable(x: Floats, y: Flags, w: Floats) -> None:
+    """Refuse columns that are not finite and outcomes of one value.
+
+    Raises
+    ------
+    DesignError
+        Saying which of the two it is.
+    """
     if not np.isfinite(x).all():
         raise DesignError("A covariate holds a number that is not finite.", "Correct the file, or leave the cell empty.")
     used = y[w > 0]
@@ -181,7 +233,7 @@ def _varies(x: Floats) -> Flags:
     return varies
 
 
-def _standardised(x: Floats) -> _Scaled:
+def standardise_columns(x: Floats) -> ScaledColumns:
     """Centre each column, divide by its SD, and put an intercept before them."""
     n, p = x.shape
     z = np.empty((n, p + 1), order="F")
@@ -191,72 +243,84 @@ def _standardised(x: Floats) -> _Scaled:
         column = z[:, j + 1]
         centre[j + 1] = x[:, j].mean()
         np.subtract(x[:, j], centre[j + 1], out=column)
-        # Two steps, so that neither very large nor very small units overflow when squared.
-        widest = float(np.abs(column).max()) or 1.0
-        column /= widest
+        # Neither very large nor very small units may overflow when squared.
+        widest = max(float(column.max()), -float(column.min())) or 1.0
+        if not 1e-100 < widest < 1e100:
+            column /= widest
+        else:
+            widest = 1.0
         spread = float(np.sqrt(column @ column / n)) or 1.0
-        column /= spread
+        column *= 1.0 / spread
         scale[j + 1] = widest * spread
-    return _Scaled(z, centre, scale)
+    return ScaledColumns(z, centre, scale)
 
 
-def _start_on_scale(scaled: _Scaled, start: Floats | None) -> Floats:
-    if start is None:
-        return np.zeros(scaled.z.shape[1])
-    beta = start * scaled.scale
-    beta[0] = start[0] + scaled.centre @ start
-    return beta
+def _pilot(problem: LogitProblem) -> Floats:
+    """Fit a sample in equal steps through the rows: a start from which two or three steps reach the maximum."""
+    take = slice(None, None, len(problem.y) // PILOT)
+    sample = LogitProblem(np.asfortranarray(problem.z[take]), problem.y[take], problem.w[take])
+    beta = np.zeros(problem.z.shape[1])
+    try:
+        return _maximise(sample, beta, [""] * (len(beta) - 1), 20)[0].beta
+    except DesignError:
+        # What separates a sample need not separate all of them.
+        return beta
 
 
-def _maximise(problem: _Problem, beta: Floats, labels: list[str], max_iterations: int) -> tuple[_State, int]:
-    used, treated = problem.w > 0, problem.y == 1.0
-    state = _state(problem, beta)
+def _maximise(problem: LogitProblem, beta: Floats, labels: list[str], max_iterations: int) -> tuple[LogitPass, int]:
+    state = pass_over(problem, beta)
     for i in range(1, max_iterations + 1):
-        step = _newton_step(problem, state)
+        step = _newton_step(state)
         if step is None:
             break
-        move = problem.z @ step
-        state, reach = _climb(problem, state, step), float(np.abs(move).max())
+        before = state
+        state, size = _climb(problem, state, step)
+        reach = float(np.abs(state.eta - before.eta).max()) / size
         if reach <= CONVERGED:
             return state, i
         # At a finite maximum the steps shrink quadratically; where groups separate they stay near 1 for ever.
-        if i >= 8 and reach > 0.1 and _separates(move[used], treated[used]):
+        if i >= 8 and reach > 0.1 and _separates((problem.z @ step)[problem.w > 0], problem.y[problem.w > 0] == 1.0):
             raise _separation(step[1:], labels)
     raise DesignError("The propensity score has no finite maximum likelihood fit.", SEPARATION_REMEDY)
 
 
-def _state(problem: _Problem, beta: Floats) -> _State:
-    eta = problem.z @ beta
-    small = np.exp(-np.abs(eta))
-    fitted = np.where(eta >= 0, 1.0, small) / (1.0 + small)
-    loglik = float(problem.w @ (problem.y * eta - np.maximum(eta, 0.0) - np.log1p(small)))
-    return _State(beta, eta, fitted, loglik)
+def pass_over(problem: LogitProblem, beta: Floats) -> LogitPass:
+    """Pass over the rows once, block by block: index, fitted values, likelihood, its gradient and information."""
+    n, p = problem.z.shape
+    eta, fitted = np.empty(n), np.empty(n)
+    score, information, loglik = np.zeros(p), np.zeros((p, p)), 0.0
+    half = np.empty((min(BLOCK, n), p), order="F")
+    for first in range(0, n, BLOCK):
+        rows = slice(first, first + BLOCK)
+        z, y, w = problem.z[rows], problem.y[rows], problem.w[rows]
+        e = z @ beta
+        small = np.exp(-np.abs(e))
+        mean = np.where(e >= 0, 1.0, small) / (1.0 + small)
+        loglik += float(w @ (y * e - np.maximum(e, 0.0) - np.log1p(small)))
+        score += z.T @ (w * (y - mean))
+        part = np.multiply(z, np.sqrt(w * mean * (1.0 - mean))[:, None], out=half[: len(e)])
+        information += part.T @ part
+        eta[rows], fitted[rows] = e, mean
+    return LogitPass(beta, eta, fitted, loglik, score, information)
 
 
-def _information(problem: _Problem, state: _State) -> Floats:
-    half = problem.z * np.sqrt(problem.w * state.fitted * (1.0 - state.fitted))[:, None]
-    information: Floats = half.T @ half
-    return information
-
-
-def _newton_step(problem: _Problem, state: _State) -> Floats | None:
-    score = problem.z.T @ (problem.w * (problem.y - state.fitted))
+def _newton_step(state: LogitPass) -> Floats | None:
     try:
-        step: Floats = np.asarray(np.linalg.solve(_information(problem, state), score), dtype=np.float64)
+        step: Floats = np.asarray(np.linalg.solve(state.information, state.score), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
     return step if np.isfinite(step).all() else None
 
 
-def _climb(problem: _Problem, state: _State, step: Floats) -> _State:
-    """Take the step, halved while it would lower the likelihood by more than rounding."""
+def _climb(problem: LogitProblem, state: LogitPass, step: Floats) -> tuple[LogitPass, float]:
+    """Take the step, halved while it would lower the likelihood by more than rounding; also tell by how much."""
     slack = 1e-10 * (1.0 + abs(state.loglik))
     size = 1.0
-    new = _state(problem, state.beta + step)
+    new = pass_over(problem, state.beta + step)
     while new.loglik < state.loglik - slack and size > 1e-6:
         size /= 2
-        new = _state(problem, state.beta + size * step)
-    return new
+        new = pass_over(problem, state.beta + size * step)
+    return new, size
 
 
 def _separates(move: Floats, y: Flags) -> bool:
@@ -272,11 +336,17 @@ def _separation(direction: Floats, labels: list[str]) -> DesignError:
     return DesignError(f"The covariates tell treated and comparison units apart without fail: {shown}.", SEPARATION_REMEDY)
 
 
-def _finished(problem: _Problem, scaled: _Scaled, state: _State, steps: int) -> LogitFit:
-    # beta = T gamma takes coefficients of standardised columns back to the columns as given.
-    back = np.diag(1.0 / scaled.scale)
-    back[0] -= scaled.centre / scaled.scale
-    inverse = np.linalg.inv(_information(problem, state))
-    influence = problem.z @ (inverse @ back.T)
-    influence *= (problem.w * (problem.y - state.fitted))[:, None]
-    return LogitFit(back @ state.beta, back @ inverse @ back.T, state.fitted, state.eta, influence, state.loglik, steps)
+def _finished(problem: LogitProblem, scaled: ScaledColumns, state: LogitPass, steps: int) -> LogitFit:
+    back = scaled.back
+    inverse = np.linalg.inv(state.information)
+    return LogitFit(
+        coefficients=back @ state.beta,
+        covariance=back @ inverse @ back.T,
+        fitted=state.fitted,
+        linear_predictor=state.eta,
+        loglik=state.loglik,
+        iterations=steps,
+        columns=scaled.z,
+        bread=inverse @ back.T,
+        residual=problem.w * (problem.y - state.fitted),
+    )

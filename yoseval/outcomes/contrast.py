@@ -15,6 +15,13 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.design.types import Design, Weighting
 from yoseval.errors import DataError, EstimationError, NotEvaluableError
+from yoseval.models.matching_variance import (
+    abadie_imbens_variance,
+    centre_within_strata,
+    equal_shares,
+    match_counts,
+    neighbour_variance,
+)
 from yoseval.models.variance import (
     Interval,
     Scale,
@@ -24,7 +31,8 @@ from yoseval.models.variance import (
     interval,
     jackknife_variance,
 )
-from yoseval.outcomes.types import Contrast, FollowUp
+from yoseval.outcomes.counts import Counts
+from yoseval.outcomes.types import Contrast, FollowUp, Recurrences
 
 SMALL_SAMPLE = 100.0
 """Effective size of the smaller arm below which the jackknife replaces the sandwich.
@@ -55,6 +63,8 @@ class Sample:
         Length of follow-up.
     notes : tuple of str
         Who was left out.
+    counts : Counts or None
+        Numbers of events, where the follow-up has them.
     """
 
     time: Floats
@@ -63,6 +73,7 @@ class Sample:
     followed: Flags
     horizon: float
     notes: tuple[str, ...] = ()
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +116,22 @@ def align_followup(followup: FollowUp, design: Design) -> Sample:
         followed=followed,
         horizon=followup.horizon,
         notes=notes,
+        counts=_align_counts(followup, place),
     )
+
+
+def _align_counts(followup: FollowUp, place: Indices) -> Counts | None:
+    """Bring counts into the order of the design; ``place`` is where each of its units stands, -1 where it does not."""
+    if followup.count is None or followup.followed is None:
+        return None
+    known = place >= 0
+    count, ends = (np.where(known, values[place], 0.0) for values in (followup.count, followup.followed))
+    if followup.recurrences is None:
+        return Counts(count, ends)
+    own = np.full(followup.unit_id.size, -1, dtype=np.int64)
+    own[place[known]] = np.flatnonzero(known)
+    unit = own[followup.recurrences.unit]
+    return Counts(count, ends, Recurrences(unit[unit >= 0], followup.recurrences.time[unit >= 0]))
 
 
 def cluster_codes(design: Design) -> Indices:
@@ -142,6 +168,10 @@ def degrees_of_freedom(weight: Floats, treated: Flags) -> float:
 def correct_contrast(contrast: Contrast, design: Design, weight: Floats) -> Contrast:
     """Return the contrast with influence values that allow for estimated weights, where the design says how."""
     estimation = design.weighting.estimation
+    if design.weighting.stratified:
+        target = {"ATT": design.treated, "ATC": ~design.treated}.get(design.weighting.estimand, np.ones_like(design.treated))
+        centred = centre_within_strata(contrast.influence, design.weighting.set_id, design.treated, target)
+        return replace(contrast, influence=centred)
     if estimation is None:
         return contrast
     corrected = correct_for_estimated_weights(contrast.influence, weight, estimation.gradient, estimation.influence)
@@ -162,7 +192,8 @@ def infer(
     The t quantile has min(effective comparison size, treated units) - 1 degrees of freedom. Variances are sandwich ones
     (HC1, clustered on the matched set, else on the child) from the influence values. Where the smaller arm's effective
     size is below ``SMALL_SAMPLE`` the jackknife takes over: it leaves out a set, or a child with the weights
-    fitted again. Should a replicate fail, the sandwich stays, with a note.
+    fitted again. Should a replicate fail, the sandwich stays, with a note. Matching with replacement has the variance
+    of Abadie and Imbens at any size: there neither the jackknife nor the bootstrap is valid.
 
     Parameters
     ----------
@@ -191,6 +222,7 @@ def infer(
 
     References
     ----------
+    abadie2006 : Abadie and Imbens (2006), Econometrica 74(1), 235-267, theorem 7.
     efron1993 : Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11.
     zeileis2020 : Zeileis, Köll and Graham (2020), Journal of Statistical Software 95(1).
     """
@@ -199,7 +231,9 @@ def infer(
     sizes = (effective_size(sample.weight[design.treated]), effective_size(sample.weight[~design.treated]))
     notes: tuple[str, ...] = ()
     variance, how = np.nan, ""
-    if min(sizes) < SMALL_SAMPLE:
+    if design.weighting.pairs is not None:
+        variance, how = _with_replacement(contrast, design, sample)
+    elif min(sizes) < SMALL_SAMPLE:
         try:
             variance, how = _jackknife(design, sample, recompute, codes)
         except (NotEvaluableError, np.linalg.LinAlgError):
@@ -217,8 +251,27 @@ def _sandwich(contrast: Contrast, design: Design, sample: Sample, codes: Indices
     counts = (sample.weight > 0) | (contrast.influence != 0)
     variance = clustered_variance(contrast.influence[counts], codes[counts], kind="HC1")
     on = "matched set" if design.is_matched else "child"
-    corrected = ", corrected for estimated weights" if design.weighting.estimation is not None else ""
+    is_corrected = design.weighting.estimation is not None or design.weighting.stratified
+    corrected = ", corrected for estimated weights" if is_corrected else ""
     return variance, f"sandwich, clustered on {on}{corrected}"
+
+
+def _with_replacement(contrast: Contrast, design: Design, sample: Sample) -> tuple[float, str]:
+    """Apply the variance of Abadie and Imbens to influence values, which add up over pairs as outcomes do."""
+    pairs, points = design.weighting.pairs, design.weighting.matched_on
+    assert pairs is not None
+    assert points is not None  # they come together
+    lead, partner = pairs
+    n = len(contrast.influence)
+    share = equal_shares(lead)
+    counts, squares = match_counts(partner, share, n)
+    # A comparison unit's influence belongs to the treated units that it stands in for, by their shares of it.
+    use = np.divide(contrast.influence, counts, out=np.zeros(n), where=counts > 0)
+    effect = contrast.influence[design.treated] + np.bincount(lead, weights=share * use[partner], minlength=n)[design.treated]
+    used = np.flatnonzero((counts > 0) & (sample.weight > 0))
+    residual = np.zeros(n)
+    residual[used] = neighbour_variance(use[used], points[used])
+    return abadie_imbens_variance(effect, counts, squares, residual), "Abadie-Imbens, for matching with replacement"
 
 
 def _jackknife(
@@ -234,8 +287,9 @@ def _jackknife(
             return recompute(positions, sample.weight[positions])
         return recompute(positions, np.where(sample.followed[positions], _fitted_again(design.weighting, positions), 0.0))
 
-    variance = jackknife_variance(statistic, codes[taking_part], max_groups=MAX_GROUPS)
-    grouped = "groups of " if np.unique(codes[taking_part]).size > MAX_GROUPS else ""
+    most = MAX_GROUPS if refit is None else design.weighting.most_refits
+    variance = jackknife_variance(statistic, codes[taking_part], max_groups=most)
+    grouped = "groups of " if np.unique(codes[taking_part]).size > most else ""
     what = "matched sets" if design.is_matched else "children"
     return variance, f"jackknife over {grouped}{what}{', weights fitted again' if refit is not None else ''}"
 

@@ -12,6 +12,8 @@ from yoseval.arrays import Flags, Floats, Texts
 from yoseval.cohort.build import Cohort
 from yoseval.cohort.protocol import Study
 from yoseval.cohort.sections import OutcomeSection
+from yoseval.design.types import Design
+from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError
 from yoseval.outcomes.types import FollowUp
 from yoseval.records.read import read_columns
@@ -33,6 +35,25 @@ class OutcomeTable:
     unit_id: Texts
     times: dict[str, Floats]
     events: dict[str, Floats]
+
+    def settle(self, design: Design) -> Design:
+        """Return the design as it was locked: in a prepared file the arms had formed by time zero."""
+        return design
+
+    def naive(self, design: Design) -> Design:
+        """Return the comparison of the arms as they are."""
+        return unadjusted_design(design.cohort)
+
+    def annex(self, design: Design) -> dict[str, pd.DataFrame]:
+        """Return nothing: a prepared file says neither what was proven when, nor what each offence was."""
+        return {}
+
+    def lagged(self, design: Design, outcome: OutcomeSection, days: int) -> None:
+        """Return nothing: a prepared file holds the first event only, not those after it."""
+
+    def follow(self, design: Design, outcome: OutcomeSection) -> FollowUp:
+        """Return the follow-up of a design's units on one outcome."""
+        return observe_outcome(self, design.cohort, outcome)
 
 
 def read_outcomes(study: Study) -> OutcomeTable:

@@ -5,6 +5,7 @@ Takes a follow-up and a design and gives an estimate with its interval. The stat
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -14,10 +15,9 @@ from yoseval.errors import EstimationError, UsageError
 from yoseval.models.variance import Scale, effective_size
 from yoseval.outcomes.binary import risk_difference, risk_ratio
 from yoseval.outcomes.contrast import Inference, Sample, align_followup, correct_contrast, infer
+from yoseval.outcomes.counts import mean_count_difference
 from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, survival_difference
 from yoseval.outcomes.types import Contrast, Estimate, FollowUp
-
-Leaf = Callable[[Floats, Flags, Flags, Floats, float], Contrast]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Measure:
     name : str
         Its key in ``MEASURES``.
     leaf : callable
-        From (time, event, treated, weight, horizon) to a contrast.
+        From (time, event, treated, weight, horizon) to a contrast, or from (counts, treated, weight, horizon).
     scale : str
         ``identity``, or ``log`` where the value is the logarithm of a ratio.
     null : float
@@ -39,16 +39,19 @@ class Measure:
     label : str
         Its name in words.
     unit : str
-        ``proportion``, ``ratio`` or ``time``.
+        ``proportion``, ``ratio``, ``time`` or ``count``.
+    needs : str
+        What its leaf takes: ``times`` of the first event, or ``counts``.
     """
 
     name: str
-    leaf: Leaf
+    leaf: Callable[..., Contrast]
     scale: Scale
     null: float
     benefit: int
     label: str
     unit: str
+    needs: Literal["times", "counts"] = "times"
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -67,6 +70,16 @@ MEASURES: Mapping[str, Measure] = {
             "time",
         ),
         Measure("hazard_ratio", hazard_ratio, "log", 1.0, -1, "hazard ratio", "ratio"),
+        Measure(
+            "mean_count_difference",
+            mean_count_difference,
+            "identity",
+            0.0,
+            -1,
+            "difference in mean number of events",
+            "count",
+            "counts",
+        ),
     )
 }
 
@@ -99,7 +112,7 @@ def estimate_effect(
     UsageError
         If the measure is not known or the confidence level is not between 0 and 1.
     EstimationError
-        If an arm is empty, too short of follow-up or events, or nothing varies.
+        If an arm is empty, too short of follow-up or events, nothing varies, or a measure of counts finds none.
 
     Examples
     --------
@@ -124,15 +137,26 @@ def estimate_effect(
 def _contrast(measure: Measure, sample: Sample, treated: Flags) -> Contrast:
     """Compute the contrast on the units used; the influence of the others is 0."""
     used = np.flatnonzero(sample.weight > 0)
-    found = measure.leaf(sample.time[used], sample.event[used], treated[used], sample.weight[used], sample.horizon)
+    found = _on_units(measure, sample, treated, used, sample.weight[used])
     influence = np.zeros(sample.weight.size)
     influence[used] = found.influence
     return replace(found, influence=influence)
 
 
 def _value(measure: Measure, sample: Sample, treated: Flags, kept: Indices, weight: Floats) -> float:
-    used, own = kept[weight > 0], weight[weight > 0]
-    return measure.leaf(sample.time[used], sample.event[used], treated[used], own, sample.horizon).value
+    return _on_units(measure, sample, treated, kept[weight > 0], weight[weight > 0]).value
+
+
+def _on_units(measure: Measure, sample: Sample, treated: Flags, used: Indices, weight: Floats) -> Contrast:
+    """Give the leaf what it needs, for the units at the positions ``used`` alone."""
+    if measure.needs == "times":
+        return measure.leaf(sample.time[used], sample.event[used], treated[used], weight, sample.horizon)
+    if sample.counts is None:
+        raise EstimationError(
+            f"'{measure.name}' needs the number of events of each unit; the follow-up has none.",
+            "Choose an outcome that counts, or another measure.",
+        )
+    return measure.leaf(sample.counts.take(used), treated[used], weight, sample.horizon)
 
 
 def _require_both_arms(sample: Sample, treated: Flags) -> None:

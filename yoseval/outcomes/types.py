@@ -5,14 +5,32 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Flags, Floats, Texts
+from yoseval.arrays import Flags, Floats, Indices, Texts
 from yoseval.errors import DataError
 from yoseval.frames import make_frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Recurrences:
+    """When each of k events happened, where a unit may have several.
+
+    Parameters
+    ----------
+    unit : (k,) integers
+        Place of the unit, from 0.
+    time : (k,) floats
+        Time since time zero.
+    """
+
+    unit: Indices
+    time: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FollowUp:
     """One outcome of n units.
+
+    The optional arrays are None where a source does not give them.
 
     Parameters
     ----------
@@ -28,6 +46,18 @@ class FollowUp:
         Name of the outcome.
     time_unit : str
         ``days``, ``weeks`` or ``months``.
+    cause : (n,) integers, optional
+        What ended ``time``: 0 nothing (censored), 1 the event, 2 and above an event that competes with it, such as death.
+    count : (n,) floats, optional
+        Number of events from time zero to ``followed``.
+    days_at_risk : (n,) floats, optional
+        Days in which an event could happen.
+    severity : (n,) floats, optional
+        The worst event as an ordinal, 0 where there was none; not-a-number where it was not recorded.
+    followed : (n,) floats, optional
+        Time from time zero to the end of follow-up, whatever happened on the way. Whoever died was followed to the end.
+    recurrences : Recurrences, optional
+        When each event of ``count`` happened.
     """
 
     unit_id: Texts
@@ -36,6 +66,12 @@ class FollowUp:
     horizon: float
     outcome: str = "outcome"
     time_unit: str = "days"
+    cause: Indices | None = None
+    count: Floats | None = None
+    days_at_risk: Floats | None = None
+    severity: Floats | None = None
+    followed: Floats | None = None
+    recurrences: Recurrences | None = None
 
     @classmethod
     def from_frame(
@@ -47,6 +83,11 @@ class FollowUp:
         id: str | None = None,
         horizon: float | None = None,
         time_unit: str = "days",
+        count: str | None = None,
+        exposure: str | None = None,
+        cause: str | None = None,
+        severity: str | None = None,
+        followed: str | None = None,
     ) -> "FollowUp":
         """Take the outcome from any data frame.
 
@@ -64,11 +105,23 @@ class FollowUp:
             Length of follow-up; the longest time if absent.
         time_unit : str
             ``days``, ``weeks`` or ``months``.
+        count : str, optional
+            Column of numbers of events during follow-up.
+        exposure : str, optional
+            Column of days in which an event could happen.
+        cause : str, optional
+            Column of what ended ``time``: 0 nothing, 1 the event, 2 and above a competing event.
+        severity : str, optional
+            Column of the worst event as an ordinal.
+        followed : str, optional
+            Column of times to the end of follow-up. Without it, whoever had the event is taken as followed to the
+            horizon, and anybody else to ``time``.
 
         Raises
         ------
         DataError
-            If an event is not 0/1 or a time is missing, negative or not finite.
+            If an event is not 0/1, a time or exposure is missing, negative or not finite, a count or cause is not a whole
+            number of zero or more, or event, count and cause contradict each other.
         """
         n = len(frame)
         ids = (
@@ -81,11 +134,33 @@ class FollowUp:
         _require(np.isin(events, (0.0, 1.0)), f"'{event}' must be 0 or 1")
         _require(np.isfinite(times) & (times >= 0), f"'{time}' must be a time of zero or more")
         reach = float(horizon) if horizon is not None else float(times.max())
-        return cls(ids, times, events == 1.0, reach, event, time_unit)
+        counts = _whole(frame, count)
+        causes = _whole(frame, cause)
+        ends = np.where(events == 1.0, np.maximum(times, reach), times) if followed is None else _amounts(frame, followed)
+        _require(ends >= times, f"'{followed}' must not end before '{time}'")
+        if counts is not None:
+            _require((counts > 0) == (events == 1.0), f"'{count}' must be above 0 exactly where '{event}' is 1")
+        if causes is not None:
+            _require((causes == 1) == (events == 1.0), f"'{cause}' must be 1 exactly where '{event}' is 1")
+        return cls(
+            ids,
+            times,
+            events == 1.0,
+            reach,
+            event,
+            time_unit,
+            cause=None if causes is None else causes.astype(np.int64),
+            count=counts,
+            days_at_risk=None if exposure is None else _amounts(frame, exposure),
+            severity=None if severity is None else frame[severity].to_numpy(dtype=np.float64, na_value=np.nan),
+            followed=ends,
+        )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the units as the private frame ``followup_units``."""
-        return make_frame("followup_units", {"unit_id": self.unit_id, "time": self.time, "event": self.event})
+        """Return the units as the private frame ``followup_units``; what is not given is empty."""
+        optional = ("cause", "count", "days_at_risk", "severity", "followed")
+        given = {name: getattr(self, name) for name in optional if getattr(self, name) is not None}
+        return make_frame("followup_units", {"unit_id": self.unit_id, "time": self.time, "event": self.event, **given})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,6 +278,20 @@ class Estimate:
             f"estimate: {self.estimate:.4f}\ninterval: {self.conf_low:.4f} to {self.conf_high:.4f}\n"
             f"p-value: {self.p_value:.4f}\nunits: {self.n_treated} treated, {self.n_comparison} comparison"
         )
+
+
+def _amounts(frame: pd.DataFrame, column: str) -> Floats:
+    values: Floats = frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    _require(np.isfinite(values) & (values >= 0), f"'{column}' must be zero or more")
+    return values
+
+
+def _whole(frame: pd.DataFrame, column: str | None) -> Floats | None:
+    if column is None:
+        return None
+    values = _amounts(frame, column)
+    _require(values == np.floor(values), f"'{column}' must be a whole number")
+    return values
 
 
 def _require(good: Flags, rule: str) -> None:

@@ -66,6 +66,14 @@ class Engine:
             self.connection.to_parquet(expression, file)
             return self.connection.read_parquet(file, table_name=self._view(name))
 
+    def upload(self, name: str, frame: pd.DataFrame) -> ibis.Table:
+        """Return a frame of this process as the table ``name`` of the backend."""
+        with _quiet():
+            self.loader.register(f"_{name}", frame)
+            self.loader.execute(f'create or replace table "{name}" as select * from "_{name}"')  # noqa: S608 - own name
+            self.loader.unregister(f"_{name}")
+        return self.publish(name)
+
     def frame(self, expression: ibis.Table) -> pd.DataFrame:
         """Bring the (small) result of an expression into memory."""
         with _quiet():

@@ -66,6 +66,17 @@ SCALES: Mapping[str, Scale] = {
     "restricted_mean_difference": Scale(
         1.0, "shorter", "longer", "", False, True, 0.0, 1, "Change in time free of {noun} within {horizon} ({unit})"
     ),
+    "mean_count_difference": Scale(
+        100.0,
+        "fewer",
+        "more",
+        " per 100",
+        False,
+        False,
+        0.0,
+        1,
+        "Change in the number of {noun} within {horizon}, per 100 {people}",
+    ),
     "risk_ratio": Scale(1.0, "", "", "", True, False, 1.0, 2, "Risk of {noun} within {horizon}, as a ratio to the comparison"),
     "hazard_ratio": Scale(
         1.0, "", "", "", True, False, 1.0, 2, "Rate of {noun} within {horizon}, as a ratio to the comparison"
@@ -89,14 +100,20 @@ def per_cent(share: float) -> str:
     return f"{100.0 * share:.1f}%"
 
 
+#: Follow-up by calendar months is held in days: the most that so many months have.
+_MONTHS_OF_DAYS = {366.0: 12, 731.0: 24}
+
+
 def duration(length: float, unit: str) -> str:
-    """Say a length of time.
+    """Say a length of time; follow-up that was held as the longest twelve months is said in months.
 
     Examples
     --------
-    >>> duration(24.0, "months")
-    '24 months'
+    >>> duration(24.0, "months"), duration(366.0, "days"), duration(365.0, "days")
+    ('24 months', '12 months', '365 days')
     """
+    if unit == "days" and length in _MONTHS_OF_DAYS:
+        return f"{_MONTHS_OF_DAYS[length]} months"
     return f"{length:g} {unit}".strip()
 
 

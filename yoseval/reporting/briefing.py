@@ -7,7 +7,7 @@ Takes a run (and a programme) and gives blocks, one function a section, in the o
 from yoseval.reporting.amounts import SCALES, difference, is_known
 from yoseval.reporting.blocks import Block
 from yoseval.reporting.charts_effects import icons_block
-from yoseval.reporting.explanations import next_steps
+from yoseval.reporting.outlook_words import delivered, what_next
 from yoseval.reporting.overview import opening_line, overview
 from yoseval.reporting.pieces import NOTHING, boxed, bullets, facts, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.statements import can_say, cannot_say, how_done, how_sure, power
@@ -43,7 +43,7 @@ def difference_section(run: RunLike, programme: str | None = None) -> Block:
     return together(
         heading(2, "How large is the difference, and could we have seen it?"),
         facts(effect_facts(view)),
-        paragraph(" ".join(power(view.finding, view.words)) + " Delivery was not recorded in this study's file."),
+        paragraph(" ".join([*power(view.finding, view.words), delivered(view)])),
     )
 
 
@@ -54,7 +54,7 @@ def meaning(run: RunLike, programme: str | None = None) -> Block:
         return together(*[half_page(v) for v in found])
     row = found[0].finding
     until = "What to record until then" if row["verdict"] == "not_evaluable" else "What this means for the board"
-    return boxed("keep", heading(2, until), bullets(next_steps(row, found[0].words)))
+    return boxed("keep", heading(2, until), bullets(what_next(found[0])))
 
 
 def half_page(view: View) -> Block:
@@ -66,7 +66,7 @@ def half_page(view: View) -> Block:
         verdict_box(view, 3, claim=short_claim(row, view.words)),
         facts(key_facts(view)),
         heading(3, "What to record until then" if row["verdict"] == "not_evaluable" else "What to do next"),
-        bullets(next_steps(row, view.words)),
+        bullets(what_next(view)),
     )
 
 
@@ -101,9 +101,10 @@ def method(run: RunLike, programme: str | None = None) -> Block:
 
 def _how_all_were_done(view: View) -> Block:
     source = [f"{view.words.source.rstrip('.')}."] if view.words.source else []
+    event = view.words.entered_any.event
     said = [
         *source,
-        "Each programme was compared with a group made alike in everything recorded before the start; how, is in its "
+        f"Each programme was compared with a group made alike in everything recorded before {event}; how, is in its "
         "technical report.",
         "Every comparison was built, and its balance judged, without sight of any outcome; it was locked before outcomes "
         "were opened.",

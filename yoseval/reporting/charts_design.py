@@ -7,7 +7,7 @@ import pandas as pd
 
 from yoseval.reporting.amounts import number
 from yoseval.reporting.blocks import Block
-from yoseval.reporting.figures.flow import flow_diagram, flow_steps
+from yoseval.reporting.figures.flow import first_words, flow_diagram, flow_steps, last_words
 from yoseval.reporting.figures.love import LIMIT, MOST_TERMS, love_plot
 from yoseval.reporting.figures.overlap import overlap_plot
 from yoseval.reporting.figures.style import figure_block
@@ -49,14 +49,15 @@ def flow_block(view: View) -> Block:
         Column("lost_comparison", "Left: comparison", "printed"),
         Column("left_comparison", "Remain: comparison", "printed"),
     ]
+    start, end = first_words(steps), last_words(steps)
     return figure_block(
         flow_diagram(attrition),
-        title=f"{last['treated']} of {first['treated']} who started the programme were analysed",
-        subtitle=f"Flow of {people} from the file to the analysis: who left, and why",
+        title=_flow_title(first["treated"], last["treated"], end, view.entered.one),
+        subtitle=f"Flow of {people} who were {start}: who left, and why",
         alt=(
-            f"Of {first['treated']} {people} read who started the programme, {last['treated']} were analysed; of "
-            f"{first['comparison']} "
-            f"in the comparison, {last['comparison']}. The steps between, with reasons, are in the table below."
+            f"Of {first['treated']} {people} {start} in the programme group, {last['treated']} were {end}; of "
+            f"{first['comparison']} in the comparison, {last['comparison']}. The steps between, with reasons, are in the table "
+            f"below."
         ),
         source=source_of(view),
         numbers=table_block(
@@ -66,6 +67,16 @@ def flow_block(view: View) -> Block:
             hidden=hidden,
             wide=True,
         ),
+    )
+
+
+def _flow_title(first: str, last: str, end: str, entered: str) -> str:
+    if first == "0":
+        return f"Nobody {entered} the programme in time"
+    return (
+        f"Nobody of {first} in the programme group was {end}"
+        if last == "0"
+        else f"{last} of {first} in the programme group were {end}"
     )
 
 

@@ -25,8 +25,19 @@ LOOKS = {verdict: (look.marker, look.colour) for verdict, look in VERDICT_LOOK.i
 _SHARES = ("risk_difference", "risk_ratio", "survival_difference")
 _SHORT_METHODS = {
     "nearest": "Nearest matching",
+    "exact": "Exact matching",
+    "cem": "Coarsened exact matching",
+    "subclass": "Subclasses of the score",
+    "optimal": "Optimal matching",
+    "full": "Full matching",
+    "cardinality": "Cardinality matching",
+    "profile": "Profile matching",
     "overlap": "Overlap weighting",
     "entropy": "Entropy balancing",
+    "ipw": "Inverse-probability weights",
+    "matching_weights": "Matching weights",
+    "cbps": "Balancing score",
+    "clone_censor": "Cloned, weighted",
     "randomised": "As allocated at random",
     "unadjusted": "No adjustment",
 }
@@ -45,15 +56,14 @@ def icons_block(view: View) -> Block:
     words, outcome = view.words, view.words.outcome(row["outcome"])
     did = f"{outcome.label} within {duration(row['horizon'], row['time_unit'])}"
     similar = "" if _is_true(row["randomised"]) else "similar "
-    numbers = pd.DataFrame(
-        {"group": ["Started the programme", f"Comparison group ({words.comparison})"], "share": [treated, comparison]}
-    )
+    name = capital(f"{view.entered.past} the programme")
+    numbers = pd.DataFrame({"group": [name, f"Comparison group ({words.comparison})"], "share": [treated, comparison]})
     return figure_block(
-        icon_array(treated, comparison, did=outcome.label),
+        icon_array(treated, comparison, did=outcome.label, group=name),
         title=_icons_title(view, treated - comparison),
         subtitle=f"{capital(words.people)} who {did}, of every 100 in each group, rounded to whole people",
         alt=(
-            f"Of every 100 {words.people} who started {view.name}, {whole(treated)} {did}; of every 100 "
+            f"Of every 100 {words.people} who {view.entered.past} {view.name}, {whole(treated)} {did}; of every 100 "
             f"{similar}{words.people} "
             f"in the comparison group, {whole(comparison)} did."
         ),
@@ -80,12 +90,13 @@ def curves_block(view: View, outcome: str) -> Block:
     last = {arm: _last_share(drawn, arm) for arm in ("treated", "comparison")}
     return figure_block(
         survival_plot(curves, label=capital(words.label)),
-        title=f"Within {end}, {last['treated']} in every 100 who started the programme {words.label}, against "
+        title=f"Within {end}, {last['treated']} in every 100 who {view.entered.past} the programme {words.label}, against "
         f"{last['comparison']} in the comparison",
         subtitle=f"Share who {words.label} as time went by, made alike by the design, with {view.words.interval}s",
         alt=(
-            f"Two rising curves. By {end} the curve of those who started {view.name} reaches {last['treated']} in every 100, "
-            f"that of the comparison group {last['comparison']}. The table below gives both at several times."
+            f"Two rising curves. By {end} the curve of those who {view.entered.past} {view.name} reaches "
+            f"{last['treated']} in every 100, that of the comparison group {last['comparison']}. The table below gives both at "
+            "several times."
         ),
         source=source_of(view),
         numbers=_curves_table(curves, hidden, words.label, unit),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Flags, Indices
+from yoseval.arrays import Flags, Floats, Indices
 
 
 def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -105,12 +105,53 @@ def telling_answers(checks: pd.DataFrame, estimates: pd.DataFrame, hidden: Flags
 def _check_of(row: dict[Hashable, Any], primary: pd.Series) -> tuple[str, ...]:
     """Return the checks that an estimate stands in: all of them for the primary one."""
     if row["role"] == "primary":
-        return ("naive", "other_designs", "half_way", "hidden_bias")
+        return ("naive", "other_designs", "half_way", "lag", "hidden_bias", "linkage")
     if row["method"] == "unadjusted":
         return ("naive",)
     if row["measure"] != primary["measure"]:
         return ("hidden_bias",)
-    return ("half_way",) if row["horizon"] != primary["horizon"] else ("other_designs", "hidden_bias")
+    if row["horizon"] != primary["horizon"]:
+        return ("half_way",)
+    # Another design may go by the primary one's name, so that its estimate looks like that with a lag.
+    return ("other_designs", "hidden_bias", *(("lag",) if row["method"] == primary["method"] else ()))
+
+
+def differs_by_few(estimates: pd.DataFrame, threshold: int) -> Flags:
+    """Tell which checks differ from the primary estimate of the same units by a small number of events.
+
+    A check that looks at less of the follow-up (the first half of it, or all but the first days) counts fewer units with the
+    outcome. How many fewer follows by subtraction, and is as confidential as any other count. So is, of a mean number of
+    events, how many events fewer.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        The public frame, n rows.
+    threshold : int
+        The policy's threshold.
+
+    Returns
+    -------
+    (n,) booleans
+    """
+    found = np.zeros(len(estimates), dtype=bool)
+    key = ["programme", "outcome", "method", "n_treated", "n_comparison"]
+    primary = estimates[estimates["role"] == "primary"].drop_duplicates(key)
+    beside = estimates[key].merge(primary, on=key, how="left")
+    is_count = (estimates["measure"] == "mean_count_difference").to_numpy()
+    for arm in ("treated", "comparison"):
+        events, value, n = (_numbers(beside[c]) for c in (f"events_{arm}", f"{arm}_value", f"n_{arm}"))
+        fewer = events - _numbers(estimates[f"events_{arm}"])
+        found |= (np.abs(fewer) > 0) & (np.abs(fewer) < threshold)
+        less = np.abs(value - _numbers(estimates[f"{arm}_value"])) * n
+        found |= is_count & (less > 0.5) & (less < threshold - 0.5)
+    checks: Flags = found & (estimates["role"] == "check").to_numpy()
+    return checks
+
+
+def _numbers(values: pd.Series) -> Floats:
+    found: Floats = values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    return found
 
 
 def _places(n: Indices, threshold: int) -> list[int]:

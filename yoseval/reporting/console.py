@@ -67,7 +67,7 @@ def _amount(value: object, measure: str, *, signed: bool = True) -> str:
     if pd.isna(value):
         return _HIDDEN
     number = float(str(value))
-    if measure in ("risk_difference", "survival_difference"):
+    if measure in ("risk_difference", "survival_difference", "mean_count_difference"):
         return f"{100 * number:+.1f}" if signed else f"{100 * number:.1f}"
     return f"{number:.2f}"
 

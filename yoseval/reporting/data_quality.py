@@ -19,6 +19,7 @@ from yoseval.reporting.charts_quality import (
     suitability_block,
     waits_block,
 )
+from yoseval.reporting.outlook_page import outlook_block
 from yoseval.reporting.pieces import NOTHING, bullets, callout, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.tables import HIDDEN, HIDDEN_NOTE, Column, table_block
 from yoseval.reporting.view import RunLike
@@ -173,6 +174,11 @@ def summary(run: RunLike) -> Block:
         heading(3, "What to put right first"),
         bullets(first) if first else paragraph(f"Nothing that an evaluation needs scores below {GOOD:.0f} of 100."),
     )
+
+
+def outlook(run: RunLike) -> Block:
+    """Return which programmes can be evaluated, and when; nothing where no trial was built."""
+    return outlook_block(run)
 
 
 def scores(run: RunLike) -> Block:

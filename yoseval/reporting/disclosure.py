@@ -15,7 +15,8 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.errors import StudyError
 from yoseval.frames import make_frame
-from yoseval.reporting.coarsen import merged_bins, stepped_curve, telling_answers
+from yoseval.reporting.coarsen import differs_by_few, merged_bins, stepped_curve, telling_answers
+from yoseval.reporting.suppression import hidden_flow, is_small, secondary
 
 HIDDEN_MARK = "[c]"
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
@@ -140,52 +141,6 @@ def protect(frames: Frames, policy: Policy) -> SafeFrames:
     return SafeFrames(policy, safe, hidden)
 
 
-def is_small(count: Floats, threshold: int) -> Flags:
-    """Tell which counts are hidden: from 1 to ``threshold - 1``; empty counts are not."""
-    with np.errstate(invalid="ignore"):
-        return (count > 0) & (count < threshold)
-
-
-def secondary(values: Floats, primary: Flags, threshold: int) -> Flags:
-    """Hide more cells of a list with a known total until what is hidden cannot be worked out.
-
-    One hidden cell follows by subtraction, and several are bounded by their sum: each holds one at least, so k of
-    them can only hide a count of the threshold or more if they add up to the threshold + k - 1. The smallest of
-    the cells that are left joins them until they do.
-
-    Parameters
-    ----------
-    values : (n,) floats
-        Counts that add up to a published total.
-    primary : (n,) booleans
-        Cells that are hidden already.
-    threshold : int
-        The policy's threshold.
-
-    Returns
-    -------
-    (n,) booleans
-        Cells to hide; all of them where nothing less will do.
-
-    Examples
-    --------
-    >>> secondary(np.array([3.0, 40.0, 60.0]), np.array([True, False, False]), 10)
-    array([ True,  True, False])
-    """
-    hide = primary.copy()
-    while hide.any() and _is_bounded(values[hide], threshold):
-        left = np.flatnonzero(~hide & (values > 0))
-        if not left.size:
-            return np.ones_like(hide)
-        hide[left[np.argmin(values[left])]] = True
-    return hide
-
-
-def _is_bounded(hidden: Floats, threshold: int) -> bool:
-    """Tell whether cells, their sum being known, are all known to lie below the threshold."""
-    return len(hidden) < 2 or float(np.nansum(hidden)) < threshold + len(hidden) - 1
-
-
 def _counts(draft: pd.DataFrame, column: str) -> Floats:
     values: Floats = pd.to_numeric(draft[column]).to_numpy(dtype=np.float64, na_value=np.nan)
     return values
@@ -237,12 +192,16 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
         with np.errstate(invalid="ignore"):
             unsafe |= _counts(frame, "n_treated") + _counts(frame, "n_comparison") - 2 < policy.min_residual_df
         draft.hide(is_small(_counts(frame, "effective_n"), policy.threshold), ["effective_n"])
+        if "role" in frame.columns:
+            less = differs_by_few(frame, policy.threshold)
+            draft.hide(less, ["events_treated", "events_comparison"])
+            unsafe |= less
         # Of a difference and a ratio both arms can be worked out: an unsafe row keeps no result at all.
         draft.hide(unsafe, columns)
         # Degrees of freedom and numbers of clusters are sizes too, and so is the denominator of an exact rate.
         draft.hide(told, [c for c in ("df", "interval") if c in columns])
         _round_counts(draft, _ARM_COUNTS, policy)
-        on_rates = frame["measure"].isin(("risk_difference", "survival_difference")).to_numpy()
+        on_rates = frame["measure"].isin(("risk_difference", "survival_difference", "mean_count_difference")).to_numpy()
         rates = [c for c in columns if c not in _NOT_RATES]
         draft.frame.loc[told & on_rates, rates] = draft.frame.loc[told & on_rates, rates].round(2)
         if policy.rate_decimals is not None:
@@ -283,20 +242,10 @@ def _gives_loss_away(programmes: pd.Series, arm: str, n: Floats, policy: Policy,
 
 def _attrition(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     draft = _start(frame)
-    for _, rows in frame.groupby(["programme", "arm"], sort=False).groups.items():
-        lost = _counts(frame.loc[rows], "n_lost")
-        hide = secondary(lost, is_small(lost, policy.threshold), policy.threshold) & (lost > 0)
-        left = _counts(frame.loc[rows], "n_left")
-        draft.hidden.loc[rows[hide], "n_lost"] = True
-        # What is left after a hidden loss gives the loss away, up to the next step that is shown.
-        total_small = bool(hide.any()) and _is_bounded(lost[hide], policy.threshold)
-        first_hidden = int(np.flatnonzero(hide)[0]) if hide.any() else len(lost)
-        last_hidden = int(np.flatnonzero(hide)[-1]) if hide.any() else -1
-        between = np.arange(len(lost))
-        gone = (between >= first_hidden) & (between < last_hidden)
-        if total_small:
-            gone |= between < last_hidden
-        draft.hidden.loc[rows[gone | is_small(left, policy.threshold)], "n_left"] = True
+    for _, own in frame.groupby("programme", sort=False):
+        lost, left = hidden_flow(own, policy.threshold)
+        draft.hidden.loc[own.index[lost], "n_lost"] = True
+        draft.hidden.loc[own.index[left], "n_left"] = True
     _round_counts(draft, ["n_lost", "n_left"], policy)
     return draft
 

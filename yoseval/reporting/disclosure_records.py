@@ -14,7 +14,8 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
-from yoseval.reporting.disclosure import Policy, SafeFrames, is_small, secondary
+from yoseval.reporting.disclosure import Policy, SafeFrames
+from yoseval.reporting.suppression import is_small, secondary
 
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
 RECORD_FRAMES = ("quality", "delivery", "suitability", "delays", "delivery_notes")

@@ -13,26 +13,26 @@ from yoseval.reporting.amounts import SCALES, is_known, magnitude
 from yoseval.reporting.words import Words
 
 NOT_COMPARABLE_REASONS: Mapping[str, str] = {
-    "no_overlap": "too few of the {people} in the comparison resemble those who started it",
-    "separation": "something recorded before the start tells the two groups apart completely",
-    "imbalance": "after matching or weighting the two groups still differed on something recorded before the start",
-    "treated_lost": "too many of the {people} who started it have nobody to be compared with",
+    "no_overlap": "too few of the {people} in the comparison resemble those who {past} it",
+    "separation": "something recorded before {event} tells the two groups apart completely",
+    "imbalance": "after matching or weighting the two groups still differed on something recorded before {event}",
+    "treated_lost": "too many of the {people} who {past} it have nobody to be compared with",
     "design_failed": "no method of the study could make the two groups alike",
 }
 
 NOT_EVALUABLE_REASONS: Mapping[str, str] = {
-    "too_few_treated": "too few {people} have started it and been followed for long enough",
+    "too_few_treated": "too few {people} have {participle} it and been followed for long enough",
     "too_few_comparison": "too few {people} with {comparison} can be compared with them",
     "too_few_events": "too few of the {people} in one of the groups had the outcome ({noun}) for a difference to be estimated",
     "follow_up_too_short": "nobody in one of the groups has been followed for as long as the study asks",
-    "no_overlap": "too few of the {people} in the comparison resemble those who started it",
-    "separation": "something recorded before the start tells the two groups apart completely",
+    "no_overlap": "too few of the {people} in the comparison resemble those who {past} it",
+    "separation": "something recorded before {event} tells the two groups apart completely",
     "design_failed": "no method of the study could make the two groups alike",
 }
 
 _RECORD = {
     "too_few_treated": "Go on recording every start: who, when, and how it ended.",
-    "too_few_comparison": "Record the same facts for {people} who could have started the programme but did not, so that "
+    "too_few_comparison": "Record the same facts for {people} who could have {participle} the programme but {did_not}, so that "
     "there is somebody to compare.",
     "too_few_events": "Go on following everybody, for longer and for all outcomes that the records hold.",
     "follow_up_too_short": "Wait until everybody has been followed to the end, or choose a shorter follow-up for the next "
@@ -63,7 +63,7 @@ def alternative(row: Mapping[str, Any], words: Words) -> str:
     Chance where the programme was allocated at random; otherwise a difference that was not recorded, for a claim
     with the E-value in words.
     """
-    noun = words.outcome(row["outcome"]).noun
+    noun, event = words.outcome(row["outcome"]).noun, words.entered(row["programme"]).event
     if "randomised" in reason_codes(row) or (not pd.isna(row["randomised"]) and bool(row["randomised"])):
         return "The strongest alternative explanation is chance."
     first = "The strongest alternative explanation is a difference between the groups that was not recorded"
@@ -72,7 +72,7 @@ def alternative(row: Mapping[str, Any], words: Words) -> str:
     if not is_known(row["e_value"]):
         return f"{first}."
     strength = (
-        f"{first}; to explain the estimate away it would have to be tied to both the start of the programme and {noun} "
+        f"{first}; to explain the estimate away it would have to be tied to both {event} of the programme and {noun} "
         f"by a risk ratio of {row['e_value']:.1f} each."
     )
     if "hidden_bias_could_explain" in reason_codes(row):
@@ -155,7 +155,8 @@ def _after_not_evaluable(row: Mapping[str, Any], words: Words) -> list[str]:
 
 
 def _to_record(row: Mapping[str, Any], words: Words) -> list[str]:
-    found = [_RECORD[c].format(people=words.people) for c in reason_codes(row) if c in _RECORD]
+    forms = words.entered(row["programme"]).forms()
+    found = [_RECORD[c].format(people=words.people, **forms) for c in reason_codes(row) if c in _RECORD]
     return list(dict.fromkeys(found)) or [_RECORD["too_few_treated"]]
 
 

@@ -84,7 +84,7 @@ def overview_table(found: Sequence[View]) -> Block:
         Column("difference", "Difference"),
         Column("interval", f"Likely range ({words.interval})"),
         Column("grade", "Grade"),
-        Column("n", f"{capital(words.people)} who started", "printed"),
+        Column("n", f"{capital(words.people)} who {words.entered_any.alone('past')}", "printed"),
     ]
     return table_block(
         pd.DataFrame(rows),

@@ -7,6 +7,7 @@ stand in the order of their names, never of their estimates.
 from yoseval.reporting.amounts import is_known, per_cent
 from yoseval.reporting.blocks import Block
 from yoseval.reporting.briefing import SIMULATED
+from yoseval.reporting.outlook_words import what_next
 from yoseval.reporting.overview import opening_line, overview, verdict_tiles
 from yoseval.reporting.pieces import NOTHING, bullets, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.view import RunLike, views
@@ -31,17 +32,17 @@ def sentences(run: RunLike) -> Block:
     blocks = [heading(2, "Each programme in words")]
     for view in views(run):
         row = view.finding
-        blocks += [heading(3, view.name), paragraph(row["sentence"]), paragraph(f"Next: {row['next_step']}")]
+        blocks += [heading(3, view.name), paragraph(row["sentence"]), paragraph(f"Next: {' '.join(what_next(view))}")]
     return together(*blocks)
 
 
 def reading(run: RunLike) -> Block:
     """Return how to read the page, with the number of tests made and how they were corrected for."""
     view = views(run)[0]
-    people = view.words.people
+    people, entered = view.words.people, view.words.entered_any
     items = [
-        f"“3.0 fewer in every 100” means: of every 100 {people} who started the programme, about 3 fewer had the "
-        f"outcome than among 100 similar {people} who did not.",
+        f"“3.0 fewer in every 100” means: of every 100 {people} who {entered.past} the programme, about 3 fewer had the "
+        f"outcome than among 100 similar {people} who {entered.did_not}.",
         "The likely range says which differences are compatible with the records; a wide range means that little is known.",
         "“We cannot tell yet” does not mean that a programme does not work.",
         "Programmes stand in the order of their names. Their estimates are not a league table: each is about its own "

@@ -3,43 +3,91 @@
 from collections.abc import Iterable, Mapping
 
 REFERENCES: Mapping[str, str] = {
+    "abadie2006": "Abadie A, Imbens GW (2006). Large sample properties of matching estimators for average treatment "
+    "effects. Econometrica 74(1), 235–267.",
     "austin2011": "Austin PC (2011). Optimal caliper widths for propensity-score matching when estimating differences "
     "in means and differences in proportions in observational studies. Pharmaceutical Statistics 10(2), 150–161.",
     "benjamini1995": "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate: a practical and powerful "
     "approach to multiple testing. Journal of the Royal Statistical Society B 57(1), 289–300.",
+    "cain2010": "Cain LE, Robins JM, Lanoy E, Logan R, Costagliola D, Hernán MA (2010). When to start treatment? A systematic "
+    "approach to the comparison of dynamic regimes using observational data. International Journal of Biostatistics 6(2), "
+    "article 18.",
+    "cohn2022": "Cohn ER, Zubizarreta JR (2022). Profile matching for the generalization and personalization of causal "
+    "inferences. Epidemiology 33(5), 678–688.",
     "efron1977": "Efron B (1977). The efficiency of Cox’s likelihood function for censored data. Journal of the "
     "American Statistical Association 72(359), 557–565.",
     "hainmueller2012": "Hainmueller J (2012). Entropy balancing for causal effects: a multivariate reweighting method "
     "to produce balanced samples in observational studies. Political Analysis 20(1), 25–46.",
-    "hernan2016": "Hernán MA, Robins JM (2016). Using big data to emulate a target trial when a randomized trial is not "
+    "hansen2006": "Hansen BB, Klopfer SO (2006). Optimal full matching and related designs via network flows. Journal of "
+    "Computational and Graphical Statistics 15(3), 609–627.",
+    "hernan2016": "Hernán MA, Sauer BC, Hernández-Díaz S, Platt R, Shrier I (2016). Specifying a target trial prevents "
+    "immortal time bias and other self-inflicted injuries in observational analyses. Journal of Clinical Epidemiology 79, "
+    "70–75.",
+    "hernanrobins2016": "Hernán MA, Robins JM (2016). Using big data to emulate a target trial when a randomized trial is not "
     "available. American Journal of Epidemiology 183(8), 758–764.",
     "holm1979": "Holm S (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
     "Statistics 6(2), 65–70.",
+    "kalbfleisch1989": "Kalbfleisch JD, Lawless JF (1989). Inference based on retrospective ascertainment: an analysis of "
+    "the data on transfusion-related AIDS. Journal of the American Statistical Association 84(406), 360–372.",
+    "lagakos1988": "Lagakos SW, Barraj LM, De Gruttola V (1988). Nonparametric analysis of truncated survival data, with "
+    "application to AIDS. Biometrika 75(3), 515–523.",
+    "iacus2012": "Iacus SM, King G, Porro G (2012). Causal inference without balance checking: coarsened exact "
+    "matching. Political Analysis 20(1), 1–24.",
+    "imai2014": "Imai K, Ratkovic M (2014). Covariate balancing propensity score. Journal of the Royal Statistical Society B "
+    "76(1), 243–263.",
+    "li2013": "Li L, Greene T (2013). A weighting analogue to pair matching in propensity score analysis. International "
+    "Journal of Biostatistics 9(2), 215–234.",
     "li2018": "Li F, Morgan KL, Zaslavsky AM (2018). Balancing covariates via propensity score weighting. Journal of "
     "the American Statistical Association 113(521), 390–400.",
     "lin1989": "Lin DY, Wei LJ (1989). The robust inference for the Cox proportional hazards model. Journal of the "
     "American Statistical Association 84(408), 1074–1078.",
+    "lunceford2004": "Lunceford JK, Davidian M (2004). Stratification and weighting via the propensity score in estimation of "
+    "causal treatment effects: a comparative study. Statistics in Medicine 23(19), 2937–2960.",
     "rosenbaum1983": "Rosenbaum PR, Rubin DB (1983). The central role of the propensity score in observational studies "
     "for causal effects. Biometrika 70(1), 41–55.",
+    "rosenbaum1984": "Rosenbaum PR, Rubin DB (1984). Reducing bias in observational studies using subclassification "
+    "on the propensity score. Journal of the American Statistical Association 79(387), 516–524.",
+    "rubin1980": "Rubin DB (1980). Bias reduction using Mahalanobis-metric matching. Biometrics 36(2), 293–298.",
+    "rosenbaum1989": "Rosenbaum PR (1989). Optimal matching for observational studies. Journal of the American "
+    "Statistical Association 84(408), 1024–1032.",
+    "rosenbaum1991": "Rosenbaum PR (1991). A characterization of optimal designs for observational studies. Journal of "
+    "the Royal Statistical Society B 53(3), 597–610.",
     "stuart2010": "Stuart EA (2010). Matching methods for causal inference: a review and a look forward. Statistical "
     "Science 25(1), 1–21.",
     "vanderweele2017": "VanderWeele TJ, Ding P (2017). Sensitivity analysis in observational research: introducing the "
     "E-value. Annals of Internal Medicine 167(4), 268–274.",
     "zeng2021": "Zeng S, Li F, Wang R, Li F (2021). Propensity score weighting for covariate adjustment in randomized "
     "clinical trials. Statistics in Medicine 40(4), 842–858.",
+    "zubizarreta2014": "Zubizarreta JR, Paredes RD, Rosenbaum PR (2014). Matching for balance, pairing for heterogeneity in "
+    "an observational study of the effectiveness of for-profit and not-for-profit high schools in Chile. Annals of Applied "
+    "Statistics 8(1), 204–231.",
 }
 
-_ALWAYS = ("hernan2016", "holm1979", "benjamini1995")
+_ALWAYS = ("hernanrobins2016", "holm1979", "benjamini1995")
 _BY_METHOD: Mapping[str, tuple[str, ...]] = {
-    "nearest": ("rosenbaum1983", "stuart2010", "austin2011"),
+    "nearest": ("rosenbaum1983", "rubin1980", "stuart2010", "austin2011", "abadie2006"),
+    "exact": ("stuart2010",),
+    "cem": ("iacus2012",),
+    "subclass": ("rosenbaum1983", "rosenbaum1984"),
+    "optimal": ("rosenbaum1983", "rosenbaum1989", "rubin1980", "austin2011"),
+    "full": ("rosenbaum1983", "rosenbaum1991", "hansen2006"),
+    "cardinality": ("zubizarreta2014",),
+    "profile": ("cohn2022",),
     "overlap": ("rosenbaum1983", "li2018"),
     "entropy": ("hainmueller2012",),
+    "ipw": ("rosenbaum1983", "lunceford2004"),
+    "matching_weights": ("rosenbaum1983", "li2013"),
+    "cbps": ("imai2014",),
+    "clone_censor": ("cain2010", "hernan2016"),
     "randomised": ("zeng2021", "li2018"),
 }
+_ON_DELAYS = ("kalbfleisch1989", "lagakos1988")
 _BY_MEASURE: Mapping[str, tuple[str, ...]] = {"hazard_ratio": ("efron1977", "lin1989")}
 
 
-def cited_works(methods: Iterable[str], measures: Iterable[str], *, has_e_value: bool = False) -> list[str]:
+def cited_works(
+    methods: Iterable[str], measures: Iterable[str], *, has_e_value: bool = False, has_delays: bool = False
+) -> list[str]:
     """Return the references of the methods and measures used, in alphabetical order.
 
     Parameters
@@ -48,6 +96,8 @@ def cited_works(methods: Iterable[str], measures: Iterable[str], *, has_e_value:
         Keys as in the frame ``estimates``; those without a work of their own add nothing.
     has_e_value : bool
         True where an E-value was shown.
+    has_delays : bool
+        True where counts were corrected for reoffences not yet proven.
 
     Examples
     --------
@@ -59,4 +109,6 @@ def cited_works(methods: Iterable[str], measures: Iterable[str], *, has_e_value:
     keys.update(k for m in measures for k in _BY_MEASURE.get(m, ()))
     if has_e_value:
         keys.add("vanderweele2017")
-    return [REFERENCES[k] for k in sorted(keys)]
+    if has_delays:
+        keys.update(_ON_DELAYS)
+    return sorted(REFERENCES[k] for k in keys)

@@ -23,11 +23,14 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from yoseval.errors import EnvironmentFault, ReportError
-from yoseval.frames import COLUMNS, FRAMES, check_frame, make_frame
+from yoseval.frames import check_frame, make_frame
 from yoseval.reporting.disclosure import HIDDEN_MARK, SafeFrames, find_policy, protect
+from yoseval.reporting.disclosure_outcomes import OUTCOME_FRAMES, protect_outcomes
 from yoseval.reporting.disclosure_records import RECORD_FRAMES, protect_records
+from yoseval.reporting.disclosure_trials import TRIAL_FRAMES, protect_trials
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
+from yoseval.vocabulary import COLUMNS, FRAMES
 
 PUBLIC_FRAMES = ("findings", "estimates", "balance", "sizes", "attrition", "overlap", "curves", "checks", "protocol")
 MANIFEST = "manifest.json"
@@ -92,6 +95,9 @@ class Run:
     def _texts(self, name: str) -> pd.DataFrame:
         if name not in self._cells:
             file = self.folder / f"{name}.csv"
+            if not file.is_file() and name in (*RECORD_FRAMES, *TRIAL_FRAMES, *OUTCOME_FRAMES):
+                # Only runs of records have these: elsewhere they are empty, as a file with a header alone would be.
+                return pd.DataFrame(columns=list(FRAMES[name]), dtype=object)
             if not file.is_file():
                 raise ReportError(f"The run folder has no {file.name}.", "Run 'yoseval evaluate' again.")
             self._cells[name] = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -218,13 +224,16 @@ def fill_run(
 
 
 def _protected(portfolio: Saveable) -> SafeFrames:
-    """Apply disclosure control: the frames about effects by one set of rules, those about records by another."""
+    """Apply disclosure control: one set of rules for effects, one for records, one for what trials and outcomes of them tell.
+
+    A frame that no set knows goes to the first, which refuses it.
+    """
     policy, frames = find_policy(portfolio.policy), portfolio.frames()
     about_records = {name: frames[name] for name in RECORD_FRAMES if name in frames}
-    parts = [
-        protect({n: f for n, f in frames.items() if n not in about_records}, policy),
-        protect_records(about_records, policy),
-    ]
+    apart = (*RECORD_FRAMES, *TRIAL_FRAMES, *OUTCOME_FRAMES)
+    about_effects = protect({n: f for n, f in frames.items() if n not in apart}, policy)
+    parts = [about_effects, protect_outcomes(frames, about_effects, policy), protect_records(about_records, policy)]
+    parts.append(protect_trials(frames, {n: h for p in parts for n, h in p.hidden.items()}, policy))
     return SafeFrames(
         policy, {n: f for p in parts for n, f in p.frames.items()}, {n: h for p in parts for n, h in p.hidden.items()}
     )

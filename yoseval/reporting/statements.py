@@ -20,10 +20,11 @@ Row = Mapping[str, Any]
 def can_say(row: Row, words: Words) -> list[str]:
     """Return sentences that the finding supports."""
     noun, name = words.outcome(row["outcome"]).noun, row["name"]
+    entered = words.entered(row["programme"])
     interval = interval_in_words(row)
     first = {
-        "likely_reduced": f"{name} likely reduced {noun} among {words.people} like those who started it.",
-        "likely_increased": f"{name} likely increased {noun} among {words.people} like those who started it.",
+        "likely_reduced": f"{name} likely reduced {noun} among {words.people} like those who {entered.past} it.",
+        "likely_increased": f"{name} likely increased {noun} among {words.people} like those who {entered.past} it.",
         "no_worthwhile_effect": f"An effect of {name} on {noun} large enough to matter is unlikely.",
         "cannot_tell": f"We have evaluated {name} and cannot yet tell whether it changes {noun}.",
         "not_comparable": f"We tried to evaluate {name}, and a fair comparison could not be made.",
@@ -41,11 +42,13 @@ def can_say(row: Row, words: Words) -> list[str]:
 def cannot_say(row: Row, words: Words) -> list[str]:
     """Return sentences that the finding does not support, each with the reason."""
     noun, name = words.outcome(row["outcome"]).noun, row["name"]
-    everybody = f"“{name} works for everyone.” The result is an average over {words.people} like those who started it."
+    entered = words.entered(row["programme"])
+    everybody = f"“{name} works for everyone.” The result is an average over {words.people} like those who {entered.past} it."
     return {
         "likely_reduced": [f"“It is proven that {name} works.” One evaluation makes an effect likely, not certain.", everybody],
         "likely_increased": [
-            f"“{name} harms everyone who starts it.” The result is an average over {words.people} like those who started it.",
+            f"“{name} harms everyone who {entered.present} it.” The result is an average over {words.people} like those who "
+            f"{entered.past} it.",
             "“It is certain.” One evaluation makes an effect likely, not certain.",
         ],
         "no_worthwhile_effect": [
@@ -58,7 +61,7 @@ def cannot_say(row: Row, words: Words) -> list[str]:
         ],
         "not_comparable": [
             f"“{name} works”, or “{name} does not work”. Nothing was found out about either.",
-            f"“Those who started it had more, or less, {noun}.” The groups differed before the start.",
+            f"“Those who {entered.past} it had more, or less, {noun}.” The groups differed before {entered.event}.",
         ],
         "not_evaluable": [f"“{name} works”, or “{name} does not work”. Nothing was found out about either."],
     }[row["verdict"]]
@@ -68,7 +71,7 @@ def how_sure(row: Row, words: Words) -> list[str]:
     """Return what the confidence in a finding rests on; what could explain it otherwise comes last."""
     if row["verdict"] not in WITH_NUMBERS:
         return ["No claim is made, so there is nothing to be sure of."]
-    return [*_alike(row), *_small(row), *_many_tests(row), " ".join([alternative(row, words), *_nearer_limit(row)])]
+    return [*_alike(row, words), *_small(row), *_many_tests(row), " ".join([alternative(row, words), *_nearer_limit(row)])]
 
 
 def power(row: Row, words: Words) -> list[str]:
@@ -142,17 +145,18 @@ def _who(row: Row, words: Words) -> list[str]:
             f"{treated} {words.people} allocated at random to the programme were compared with {comparison} allocated to "
             f"the comparison ({words.comparison}){method.replace(' by random allocation, with', ', with')}.{followed}"
         ]
+    past = words.entered(row["programme"]).past
     return [
-        f"{treated} {words.people} who started the programme were compared with {comparison} in the comparison group "
+        f"{treated} {words.people} who {past} the programme were compared with {comparison} in the comparison group "
         f"({words.comparison}), made alike{method}.{followed}"
     ]
 
 
-def _alike(row: Row) -> list[str]:
+def _alike(row: Row, words: Words) -> list[str]:
     if not is_known(row["max_smd"]) or pd.isna(row["balanced"]) or not bool(row["balanced"]):
         return []
     gap = number(float(row["max_smd"]), 2)
-    alike = "The groups were alike in everything recorded before the start"
+    alike = f"The groups were alike in everything recorded before {words.entered(row['programme']).event}"
     return [f"{alike}: the largest standardised difference was {gap}."]
 
 

@@ -11,7 +11,7 @@ from yoseval.reporting.blocks import Block
 from yoseval.reporting.briefing import SIMULATED, key_facts, verdict_box
 from yoseval.reporting.charts_design import flow_block, love_block, overlap_block
 from yoseval.reporting.charts_effects import icons_block
-from yoseval.reporting.explanations import next_steps
+from yoseval.reporting.outlook_words import what_next
 from yoseval.reporting.pieces import NOTHING, bullets, callout, facts, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.statements import power
 from yoseval.reporting.tables import Column, table_block
@@ -44,7 +44,7 @@ def main_finding(run: RunLike, programme: str | None = None) -> Block:
         *[paragraph(p) for p in (power(view.finding, view.words) if key_facts(view) else [])],
         icons_block(view),
         heading(3, until),
-        bullets(next_steps(view.finding, view.words)),
+        bullets(what_next(view)),
     )
 
 
@@ -92,7 +92,7 @@ def comparability(run: RunLike, programme: str | None = None) -> Block:
 
 def _gate(view: View) -> Block:
     row = view.finding
-    who = f"The effect is about {estimand_words(row['estimand'])}. " if row["estimand"] else ""
+    who = f"The effect is about {estimand_words(row['estimand'], view.entered)}. " if row["estimand"] else ""
     how = f"The groups were made alike by {method_words(row['method'])}. " if row["method"] else ""
     declared = [p["value"] for p in view.frame("protocol").to_dict("records") if p["item"].lower() == "balance gate"]
     rule = f"The gate, fixed before: {(declared or [_USUAL_GATE])[0].rstrip('.')}."

@@ -70,7 +70,8 @@ def annex(run: RunLike, programme: str | None = None) -> Block:
     return together(
         heading(2, "Annex: numbers of a comparison that is not fair"),
         callout(
-            "These numbers must not be used as findings: the groups differed before the start, and no method made them alike."
+            f"These numbers must not be used as findings: the groups differed before {view.entered.event}, and no method made "
+            "them alike."
         ),
         _curves(view),
         _estimates_table(view),
@@ -156,6 +157,8 @@ def _arm_value(measure: str, value: float, is_hidden: bool) -> str:
         return HIDDEN
     if not is_known(value):
         return NOT_APPLICABLE
+    if measure == "mean_count_difference":
+        return f"{number(100 * value, 1)} per 100"
     return number(value, 1) if SCALES[measure].is_time else per_cent(value)
 
 

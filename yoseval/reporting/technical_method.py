@@ -11,6 +11,7 @@ from latex2mathml.converter import convert
 
 from yoseval.reporting.amounts import is_known
 from yoseval.reporting.blocks import Block, text
+from yoseval.reporting.outlook_words import delivered
 from yoseval.reporting.pieces import bullets, callout, facts, heading, paragraph, together
 from yoseval.reporting.references import cited_works
 from yoseval.reporting.statements import how_done
@@ -18,17 +19,70 @@ from yoseval.reporting.tables import Column, table_block
 from yoseval.reporting.view import RunLike, View, views
 
 _SCORE = (
-    "Propensity score: the probability of starting the programme, given what was recorded before.",
+    "Propensity score: the probability of {gerund} the programme, given what was recorded before.",
     r"e(x) = \Pr(A = 1 \mid X = x) = \frac{1}{1 + \exp(-\alpha - \beta^\top x)}",
+)
+_STRATA = (
+    "Strata: within stratum s, a member of a group of n counts by N over n, where N are those in s whom the effect is about.",
+    r"w_i = \frac{N_{s(i)}}{n_{A_i, s(i)}}",
 )
 _EQUATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "nearest": (
         _SCORE,
         (
-            "Matching: each who started is paired with the nearest on the logit of the score, within a caliper; a "
-            "comparison weighs 1/m where m are matched to one.",
-            r"j(i) = \underset{j:\,A_j = 0}{\operatorname{argmin}} \left| \operatorname{logit} e(x_i) - "
-            r"\operatorname{logit} e(x_j) \right|",
+            "Matching: each who {one_alone} is paired with the nearest in distance d, within the calipers and cells that "
+            "the protocol names; d is the difference of the logits of the score unless it says otherwise. A comparison "
+            "weighs 1/m where m are matched to one.",
+            r"j(i) = \underset{j:\,A_j = 0}{\operatorname{argmin}} \; d(x_i, x_j), \qquad d(x_i, x_j) = \left| "
+            r"\operatorname{logit} e(x_i) - \operatorname{logit} e(x_j) \right|",
+        ),
+    ),
+    "exact": (_STRATA,),
+    "cem": (
+        (
+            "Coarsened exact matching: each covariate is cut into bins or groups c; those alike in all of them form a stratum.",
+            r"s(i) = s(j) \iff c_k(x_{ik}) = c_k(x_{jk}) \text{ for all } k",
+        ),
+        _STRATA,
+    ),
+    "subclass": (
+        _SCORE,
+        (
+            "Subclasses: the score is cut at its quantiles q.",
+            r"s(i) = k \iff q_{k-1} \le e(x_i) < q_k",
+        ),
+        _STRATA,
+    ),
+    "optimal": (
+        _SCORE,
+        (
+            "Optimal matching: of all ways to pair as many as possible, one whose pairs P are closest in total in "
+            "distance d, the difference of the logits of the score unless the protocol says otherwise. A comparison weighs "
+            "1/m where m are matched to one.",
+            r"\min_{P} \sum_{(i,j) \in P} d(x_i, x_j)",
+        ),
+    ),
+    "full": (
+        _SCORE,
+        (
+            "Full matching: everybody is in a set of one against one or more, and the sets are closest in total in "
+            "distance d, as in optimal matching. For those who {past_alone}, a comparison in a set of t who {past_alone} and m "
+            "comparisons weighs t/m.",
+            r"\min_{S} \sum_{(i,j) \in S} d(x_i, x_j)",
+        ),
+    ),
+    "cardinality": (
+        (
+            "Cardinality matching: the largest sample of both groups whose means lie within the tolerance, in standard "
+            "deviations.",
+            r"\max_{z \in \{0,1\}^n} \sum_i z_i \quad \text{with} \quad \left| \bar x_1(z) - \bar x_0(z) \right| \le \delta",
+        ),
+    ),
+    "profile": (
+        (
+            "Profile matching: the largest sample whose means lie within the tolerance of the target’s, in standard "
+            "deviations.",
+            r"\max_{z \in \{0,1\}^n} \sum_i z_i \quad \text{with} \quad \left| \bar x(z) - x^* \right| \le \delta",
         ),
     ),
     "overlap": (
@@ -40,9 +94,44 @@ _EQUATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "entropy": (
         (
-            "Entropy balancing: comparison weights as even as possible, with the means of those who started.",
+            "Entropy balancing: comparison weights as even as possible, with the means of those who {past_alone}.",
             r"\min_{w} \sum_{i: A_i = 0} w_i \log w_i \quad \text{with} \quad \sum_{i: A_i = 0} w_i x_i = \sum_{i: A_i "
             r"= 1} x_i",
+        ),
+    ),
+    "ipw": (
+        _SCORE,
+        (
+            "Inverse-probability weights: each counts by the share of the people the effect is about, h, over the probability "
+            "of the group it is in; h is e for those who {past_alone}, 1 for everybody, 1 − e for those who {did_not}.",
+            r"w_i = \frac{h(x_i)}{A_i\, e(x_i) + (1 - A_i)\,(1 - e(x_i))}",
+        ),
+    ),
+    "matching_weights": (
+        _SCORE,
+        (
+            "Matching weights: each counts by how far it could be paired one to one.",
+            r"w_i = \frac{\min \{ e(x_i),\, 1 - e(x_i) \}}{A_i\, e(x_i) + (1 - A_i)\,(1 - e(x_i))}",
+        ),
+    ),
+    "cbps": (
+        _SCORE,
+        (
+            "Balancing score: its coefficients are chosen so that the weighted means of the two groups agree.",
+            r"\sum_{i: A_i = 1} w_i(\beta)\, x_i = \sum_{i: A_i = 0} w_i(\beta)\, x_i",
+        ),
+    ),
+    "clone_censor": (
+        (
+            "Copies: everybody stands in both groups at time zero, and a copy leaves the group whose strategy is no longer "
+            "followed. A copy that stays weighs the inverse of the chance of staying; T is the day of {event}, k the days "
+            "allowed for it, t the day of new trouble, or k where there was none.",
+            r"w_i(0) = \frac{1}{1 - G_i(t)}, \qquad w_i(1) = \frac{1}{G_i(k)}, \qquad G_i(t) = \Pr(T < t \mid x_i)",
+        ),
+        (
+            "In the group that {present_alone}, a copy whose new trouble came first, so that it could still have "
+            "{participle_alone}, weighs:",
+            r"w_i(1) = \frac{1 - G_i(t) / G_i(k)}{1 - G_i(t)}",
         ),
     ),
     "randomised": (
@@ -68,6 +157,13 @@ _MEASURES: Mapping[str, tuple[tuple[str, str], ...]] = {
             r"\hat\Delta(\tau) = \int_0^\tau \hat S_1(u) - \hat S_0(u) \, du",
         ),
     ),
+    "mean_count_difference": (
+        (
+            "Mean number of events per unit at t; the sum runs over all events, w are weights, Y those still followed.",
+            r"\hat\mu_a(t) = \sum_{k:\, t_k \le t} \frac{w_k}{Y_a(t_k)}",
+        ),
+        ("Difference of the mean numbers.", r"\hat\Delta(t) = \hat\mu_1(t) - \hat\mu_0(t)"),
+    ),
     "hazard_ratio": (
         (
             "Hazard ratio, by a weighted Cox model with Efron's treatment of ties.",
@@ -91,7 +187,7 @@ def method(run: RunLike, programme: str | None = None) -> Block:
         heading(2, "Method"),
         paragraph(" ".join(how_done(row, view.words, view.frame("protocol")))),
         heading(3, "In equations"),
-        *[equation(words, latex) for words, latex in pairs],
+        *[equation(words.format(**view.entered.forms()), latex) for words, latex in pairs],
         *_notes(view),
     )
 
@@ -114,7 +210,7 @@ def equation(words: str, latex: str) -> Block:
 def limits(run: RunLike, programme: str | None = None) -> Block:
     """Return what this evaluation cannot know."""
     view = views(run, programme)[0]
-    words = view.words
+    words, gerund = view.words, view.entered.gerund
     is_randomised = not pd.isna(view.finding["randomised"]) and bool(view.finding["randomised"])
     first = (
         "Allocation was random, so that only chance, and what happened after allocation, can stand between the groups."
@@ -126,8 +222,7 @@ def limits(run: RunLike, programme: str | None = None) -> Block:
         first,
         f"The result is about {words.people} like those analysed, in this place and time; nothing is known about others.",
         f"The outcome is what the records show ({view.noun}); what never reached the records is not counted, in either group.",
-        "Delivery was not recorded in this study's file: starting the programme is compared with not starting it, "
-        "however much was received.",
+        f"{delivered(view).rstrip('.')}: {gerund} the programme is compared with not {gerund} it, however much was received.",
         "Numbers that could tell something about one person are confidential and shown as [c]; curves are drawn in "
         "steps of several events.",
     ]
@@ -142,6 +237,7 @@ def references(run: RunLike, programme: str | None = None) -> Block:
         [view.finding["method"], *used["method"]],
         [view.finding["measure"], *used["measure"]],
         has_e_value=is_known(view.finding["e_value"]),
+        has_delays=not view.frame("completeness").empty,
     )
     return together(heading(2, "References"), bullets(works))
 
@@ -183,7 +279,7 @@ def _inputs(manifest: Mapping[str, Any]) -> Block:
         return paragraph("No input files are on record.")
     rows = pd.DataFrame([{"file": i.get("file"), "sha256": _short(str(i.get("sha256", "")))} for i in inputs])
     columns = [Column("file", "File"), Column("sha256", "SHA-256, first 16 digits")]
-    return table_block(rows, caption="Input files", columns=columns)
+    return table_block(rows, caption="Input files", columns=columns, wide=True)
 
 
 def _short(digest: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from yoseval.errors import ReportError
+from yoseval.reporting.entered import Entered
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
 
@@ -91,6 +92,11 @@ class View:
     def noun(self) -> str:
         """What the finding's outcome is called."""
         return self.words.outcome(self.finding["outcome"]).noun
+
+    @property
+    def entered(self) -> Entered:
+        """What those in the programme group did."""
+        return self.words.entered(self.programme)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return the programme's rows of a public frame."""

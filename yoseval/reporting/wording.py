@@ -125,6 +125,8 @@ def comparison_of_arms(row: Row, words: Words) -> str:
         return f"The estimate is {about}; the values of each group are confidential."
     if row["measure"] == "restricted_mean_difference":
         return _free_times(row, words, about)
+    if row["measure"] == "mean_count_difference":
+        return _numbers(row, words, about)
     return _shares(row, words, about)
 
 
@@ -189,6 +191,8 @@ def _by_how_much(row: Row, words: Words) -> str:
         what = "risk" if measure == "risk_ratio" else "rate"
         return f" to {span(measure, low, high)} the {what} in the comparison group {within}"
     nearer, further = sorted((abs(low), abs(high)))
+    if measure == "mean_count_difference":
+        return f" by between {100 * nearer:.1f} and {100 * further:.1f} {_events(row, words)} per 100 {words.people} {within}"
     return f" by between {100 * nearer:.1f} and {100 * further:.1f} in every 100 {words.people} {within}"
 
 
@@ -251,7 +255,7 @@ def _not_comparable(row: Row, words: Words) -> list[str]:
     reasons = [t for c, t in NOT_COMPARABLE_REASONS.items() if c in reason_codes(row)] or [
         "the two groups could not be made alike"
     ]
-    because = "; ".join(r.format(people=words.people) for r in reasons)
+    because = "; ".join(r.format(people=words.people, **words.entered(row["programme"]).forms()) for r in reasons)
     return [
         f"A fair comparison could not be made for {row['name']}: {because}.",
         "So nothing is said here about what it does; the numbers are in the annex of the technical report only.",
@@ -259,9 +263,9 @@ def _not_comparable(row: Row, words: Words) -> list[str]:
 
 
 def _not_evaluable(row: Row, words: Words) -> list[str]:
-    noun = words.outcome(row["outcome"]).noun
+    noun, forms = words.outcome(row["outcome"]).noun, words.entered(row["programme"]).forms()
     reasons = [t for c, t in NOT_EVALUABLE_REASONS.items() if c in reason_codes(row)] or ["the records do not allow it"]
-    because = "; ".join(r.format(people=words.people, noun=noun, comparison=words.comparison) for r in reasons)
+    because = "; ".join(r.format(people=words.people, noun=noun, comparison=words.comparison, **forms) for r in reasons)
     return [f"{row['name']} cannot be evaluated yet: {because}.", "This says nothing about what it does."]
 
 
@@ -277,7 +281,8 @@ def _groups(row: Row, words: Words) -> tuple[str, str]:
     """Name the two groups; an allocated group is not "similar", it is equal by design."""
     if _is_randomised(row):
         return (f"{words.people} allocated to it", f"{words.people} allocated to the comparison group ({words.comparison})")
-    return (f"{words.people} who started it", f"similar {words.people} in the comparison group ({words.comparison})")
+    past = words.entered(row["programme"]).past
+    return (f"{words.people} who {past} it", f"similar {words.people} in the comparison group ({words.comparison})")
 
 
 def _shares(row: Row, words: Words, about: str) -> str:
@@ -299,6 +304,21 @@ def _free_times(row: Row, words: Words, about: str) -> str:
         f"On average {treated} spent {row['treated_value']:.1f} of {length} free of {noun}, "
         f"against {row['comparison_value']:.1f} for {comparison}: {about}."
     )
+
+
+def _numbers(row: Row, words: Words, about: str) -> str:
+    treated, comparison = _groups(row, words)
+    length = duration(row["horizon"], row["time_unit"])
+    return (
+        f"Within {length} there were {100 * row['treated_value']:.1f} {_events(row, words)} per 100 {treated}, "
+        f"against {100 * row['comparison_value']:.1f} per 100 {comparison}: {about}."
+    )
+
+
+def _events(row: Row, words: Words) -> str:
+    """Name what is counted: an outcome's noun may be the doing, of which one cannot count two."""
+    noun = words.outcome(row["outcome"]).noun
+    return "reoffences" if noun in ("reoffending", "reoffences") else f"events of {noun}"
 
 
 def _rates(row: Row, words: Words, about: str) -> str:

@@ -4,8 +4,10 @@ Takes the manifest of a run and gives frozen words, so that no sentence says "ch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from yoseval.reporting.entered import ANY, STARTED, Entered, entered_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Words:
         True where every record is simulated.
     conf_level : float
         Level of the intervals.
+    entries : mapping of str to Entered
+        What those in the programme group did, by programme.
     """
 
     people: str
@@ -62,6 +66,7 @@ class Words:
     about: str = ""
     simulated: bool = False
     conf_level: float = 0.95
+    entries: Mapping[str, Entered] = field(default_factory=dict)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> "Words":
@@ -88,11 +93,22 @@ class Words:
             about=study.get("about") or "",
             simulated=bool(study.get("simulated", False)),
             conf_level=float(manifest.get("conf_level", 0.95)),
+            entries=entered_of(manifest),
         )
 
     def outcome(self, name: str) -> OutcomeWords:
         """Return the words for an outcome; its own name where the study gave none."""
         return self.outcomes.get(name) or OutcomeWords(name, name, name)
+
+    def entered(self, programme: str) -> Entered:
+        """Return what those in a programme's group did: they started it where the run does not say."""
+        return self.entries.get(programme, STARTED)
+
+    @property
+    def entered_any(self) -> Entered:
+        """What those in the group of any programme did: one verb for all where they differ."""
+        distinct = list(dict.fromkeys(self.entries.values()))
+        return ANY if len(distinct) > 1 else (distinct or [STARTED])[0]
 
     @property
     def interval(self) -> str:
@@ -106,24 +122,39 @@ def capital(phrase: str) -> str:
 
 
 METHOD_WORDS: Mapping[str, str] = {
-    "nearest": "nearest-neighbour matching on the propensity score",
+    "nearest": "nearest-neighbour matching",
+    "exact": "exact matching on every covariate",
+    "cem": "coarsened exact matching",
+    "subclass": "subclasses of the propensity score",
+    "optimal": "optimal matching",
+    "full": "optimal full matching",
+    "cardinality": "cardinality matching",
+    "profile": "profile matching",
     "overlap": "overlap weighting on the propensity score",
     "entropy": "entropy balancing",
+    "ipw": "inverse-probability weighting",
+    "matching_weights": "matching weights on the propensity score",
+    "cbps": "a covariate balancing propensity score",
+    "clone_censor": "copies of everybody in both groups, weighted for those who left",
     "randomised": "random allocation, with overlap weights for precision",
     "unadjusted": "no adjustment",
 }
 
 ESTIMAND_WORDS: Mapping[str, str] = {
-    "ATT": "those who started the programme (ATT)",
+    "ATT": "those who {past} the programme (ATT)",
+    "ATC": "those who {negative} the programme (ATC)",
     "ATE": "everybody in the study (ATE)",
+    "ATCM": "those who {negative} the programme and could be matched (ATCM)",
+    "ATEM": "everybody in the study who could be matched (ATEM)",
     "ATO": "those who could well have been in either group (ATO)",
-    "ATM": "those who started the programme and could be matched (ATM)",
+    "ATM": "those who {past} the programme and could be matched (ATM)",
 }
 
 MEASURE_WORDS: Mapping[str, str] = {
     "risk_difference": "risk difference",
     "survival_difference": "difference in share free of it",
     "restricted_mean_difference": "difference in mean time free of it",
+    "mean_count_difference": "difference in mean number of events",
     "risk_ratio": "risk ratio",
     "hazard_ratio": "hazard ratio",
 }
@@ -134,9 +165,9 @@ def method_words(method: str) -> str:
     return METHOD_WORDS.get(method, method)
 
 
-def estimand_words(estimand: str) -> str:
+def estimand_words(estimand: str, entered: Entered = STARTED) -> str:
     """Say whom an effect is about; its own name where there are no words."""
-    return ESTIMAND_WORDS.get(estimand, estimand)
+    return ESTIMAND_WORDS.get(estimand, estimand).format(**entered.forms())
 
 
 def measure_words(measure: str) -> str:

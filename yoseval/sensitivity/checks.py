@@ -78,6 +78,22 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lagged:
+    """A follow-up that does not count what happened in the first days after time zero.
+
+    Parameters
+    ----------
+    followup : FollowUp
+        Of the same units and outcome.
+    days : int
+        The lag: an event counts from the day after it.
+    """
+
+    followup: FollowUp
+    days: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Probed:
     """What checks look at: an estimate, what it rests on, and the designs locked beside it."""
 
@@ -87,6 +103,8 @@ class Probed:
     alternatives: tuple[Design, ...] = ()
     noun: str = "the outcome"
     linked: Linked | None = None
+    naive: Design | None = None
+    lagged: Lagged | None = None
 
 
 def assess_sensitivity(
@@ -98,6 +116,8 @@ def assess_sensitivity(
     alternatives: Sequence[Design] = (),
     noun: str = "the outcome",
     linked: Linked | None = None,
+    naive: Design | None = None,
+    lagged: Lagged | None = None,
 ) -> tuple[Check, ...]:
     """Put every check of ``checks`` (all of them by default) to an estimate.
 
@@ -115,18 +135,22 @@ def assess_sensitivity(
         The outcome as a noun, for the answers.
     linked : Linked, optional
         Which share of each arm was linked, where outcomes come from linked records.
+    naive : Design, optional
+        The comparison without any adjustment, where it is not that of the design's own arms.
+    lagged : Lagged, optional
+        The follow-up that begins to count later, where the source of outcomes can tell it.
 
     Examples
     --------
     >>> assess_sensitivity(estimate, followup, design)[0].answer  # doctest: +SKIP
     """
-    probed = Probed(estimate, followup, design, tuple(alternatives), noun, linked)
+    probed = Probed(estimate, followup, design, tuple(alternatives), noun, linked, naive, lagged)
     return tuple(check for name in (checks or CHECKS) if (check := CHECKS[name](probed)) is not None)
 
 
 def check_naive(probed: Probed) -> Check | None:
     """Ask what a comparison without any adjustment would have said."""
-    naive = _try(probed, unadjusted_design(probed.design.cohort))
+    naive = _try(probed, probed.naive or unadjusted_design(probed.design.cohort))
     if naive is None:
         return None
     shown = _range(naive)
@@ -158,6 +182,20 @@ def check_half_way(probed: Probed) -> Check | None:
     shown = _range(estimate)
     answer = f"After {half.horizon:g} {half.time_unit} it was {shown}; at the end it is {_range(probed.estimate)}."
     return _check(probed, "half_way", "Was it the same half way through the follow-up?", answer, shown, None, (estimate,))
+
+
+def check_lag(probed: Probed) -> Check | None:
+    """Ask whether it matters when counting begins; offences soon after time zero may precede what a programme can do."""
+    later = probed.lagged
+    estimate = None if later is None else _try(probed, probed.design, later.followup)
+    if later is None or estimate is None:
+        return None
+    shown = _range(estimate)
+    answer = (
+        f"If offences of the first {later.days} days after time zero are not counted as reoffences, it is {shown}; "
+        f"with them it is {_range(probed.estimate)}."
+    )
+    return _check(probed, "lag", "Does it matter when counting begins?", answer, shown, None, (estimate,))
 
 
 def check_hidden_bias(probed: Probed) -> Check | None:
@@ -203,6 +241,7 @@ CHECKS: Mapping[str, Callable[[Probed], Check | None]] = {
     "naive": check_naive,
     "other_designs": check_other_designs,
     "half_way": check_half_way,
+    "lag": check_lag,
     "hidden_bias": check_hidden_bias,
     "linkage": check_linkage,
 }
@@ -230,7 +269,7 @@ def _same_side(other: Estimate, own: Estimate) -> bool:
 
 def _range(e: Estimate) -> str:
     """Return an estimate and its interval in the measure's own words."""
-    if MEASURES[e.measure].name in ("risk_difference", "survival_difference"):
+    if MEASURES[e.measure].unit in ("proportion", "count"):
         return f"{_signed(100 * e.estimate)} per 100 ({_signed(100 * e.conf_low)} to {_signed(100 * e.conf_high)})"
     unit = f" {e.time_unit}" if e.measure == "restricted_mean_difference" else ""
     return f"{e.estimate:.2f}{unit} ({e.conf_low:.2f} to {e.conf_high:.2f})"

@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 
 from yoseval.cohort.protocol import read_study
-from yoseval.cohort.sections import MeasureName
+from yoseval.cohort.sections import CandidateName, DesignSection, MeasureName, PropensityName
+from yoseval.design.methods import METHODS
+from yoseval.design.propensity import PROPENSITY
 from yoseval.errors import StudyError
 from yoseval.frames import check_frame
 from yoseval.outcomes.measures import MEASURES
@@ -138,12 +140,23 @@ def test_every_fault_is_named_at_once(study_of):
         ('event = "reoffended"', 'event = "reoffended"\ncensored = "c"', "either event"),
         ('event = "reoffended"', "", "either event"),
         ('name = "again"', 'name = "again"\nmeasure = "risk_diff"', "'outcomes.measure': input should be 'risk_difference'"),
+        (
+            'name = "again"',
+            'name = "again"\nmeasure = "mean_count_difference"',
+            "counts every event, and a cohort file",
+        ),
         ('covariates = ["age", "sex"]', 'covariates = "age"', "'design.covariates'"),
         ('covariates = ["age", "sex"]', "covariates = []", "covariates are needed, unless method = 'randomised'"),
         ("caliper = 0.2", 'history = "prior"', "history = 'prior' must be one of the covariates"),
         ("caliper = 0.2", "max_smd = 0.5", "'design.max_smd': input should be less than or equal to 0.25"),
-        ("caliper = 0.2", 'method = "cem"', "'design.method': input should be 'auto'"),
-        ("caliper = 0.2", 'candidates = ["full"]', "'design.candidates'"),
+        ("caliper = 0.2", 'method = "closest"', "'design.method': input should be 'auto'"),
+        ("caliper = 0.2", 'candidates = ["randomised"]', "'design.candidates'"),
+        ("caliper = 0.2", "max_controls = 2.5", "'design.max_controls': must be a whole number, or one over a whole number"),
+        ("caliper = 0.2", "min_controls = 0", "'design.min_controls': input should be greater than 0"),
+        ("caliper = 0.2", "min_controls = 2\nmax_controls = 1", "min_controls must not be above max_controls"),
+        ("caliper = 0.2", "omit_fraction = 1", "'design.omit_fraction': input should be less than 1"),
+        ("caliper = 0.2", "omit_fraction = 0.1\nmax_controls = 0.5", "omit_fraction must be left out"),
+        ("caliper = 0.2", "tols = -0.1", "'design.tols': input should be greater than or equal to 0"),
         ("worthwhile = 5", "worthwhile = 0", "'portfolio.worthwhile': input should be greater than 0"),
     ],
 )
@@ -154,6 +167,55 @@ def test_a_value_that_breaks_a_rule_is_named(study_of, old, new, fault):
 
 def test_the_measures_of_the_study_file_are_those_there_are():
     assert get_args(MeasureName) == tuple(MEASURES)
+
+
+def test_a_caliper_may_be_a_table_by_column(study_of):
+    section = study_of(BASE.replace("caliper = 0.2", 'caliper = { age = 1.0 }\nantiexact = ["area"]')).file.design
+
+    assert section.caliper == {"age": 1.0}
+    assert section.columns == ("age", "sex", "area")
+
+
+def test_a_mean_ratio_need_not_be_whole_and_a_whole_one_stays_whole(study_of):
+    ratios = [study_of(BASE.replace("caliper = 0.2", f"ratio = {r}")).file.design.ratio for r in ("1.5", "2")]
+
+    assert ratios == [1.5, 2]
+    assert isinstance(ratios[1], int)
+
+
+def test_the_methods_of_the_study_file_are_those_there_are():
+    assert {*get_args(CandidateName), "randomised"} == set(METHODS)
+    assert set(get_args(DesignSection.model_fields["method"].annotation)) == {"auto", *METHODS}
+
+
+def test_the_propensity_models_of_a_study_file_are_those_of_the_menu():
+    assert get_args(PropensityName) == tuple(PROPENSITY)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ('trim = "crump"', ("trim", "crump")),
+        ("trim = 0.05", ("trim", 0.05)),
+        ('trim = "none"', ("trim", None)),
+        ("truncate = 0.01", ("truncate", 0.01)),
+        ("stabilize = true", ("stabilize", True)),
+        ('propensity = "firth"', ("propensity", "firth")),
+        ("over = true", ("over", True)),
+        ('method = "ipw"', ("method", "ipw")),
+        ('estimand = "ATC"', ("estimand", "ATC")),
+    ],
+)
+def test_options_of_weighting_are_read(lines, wanted):
+    section = DesignSection.model_validate({"covariates": ["age"], **tomllib.loads(lines)})
+
+    assert getattr(section, wanted[0]) == wanted[1]
+
+
+@pytest.mark.parametrize("lines", ['trim = "half"', "trim = 0.5", "truncate = 0", 'propensity = "probit"', 'method = "magic"'])
+def test_options_of_weighting_there_are_not_are_errors(lines):
+    with pytest.raises(ValueError, match="validation error"):
+        DesignSection.model_validate({"covariates": ["age"], **tomllib.loads(lines)})
 
 
 def test_a_randomised_programme_needs_no_covariates(study_of):
@@ -241,11 +303,27 @@ def test_records_of_a_database_keep_their_url(study_of):
     assert study.records_place == "postgresql://reader@localhost/service"
 
 
-def test_cohorts_are_not_built_from_records_yet_and_that_is_said(study_of):
-    study = study_of(RECORDS)
+def test_a_protocol_of_records_has_its_rules_and_no_roles(study_of):
+    protocol = study_of(RECORDS).protocol("mentoring")
 
-    with pytest.raises(StudyError, match="'yoseval check' reads and scores them"):
-        study.protocol("mentoring")
+    assert protocol.cohort is None
+    assert (protocol.time_zero.rule, protocol.time_zero.days) == ("grace", 60)
+    assert protocol.outcomes[0].horizon == 366.0
+
+
+def test_a_programme_may_have_a_time_zero_of_its_own(study_of):
+    own = study_of(RECORDS + "\n[programmes.mentoring.time_zero]\nrule = 'landmark'\n")
+
+    assert [own.protocol(p).time_zero.rule for p in ("mentoring", "other")] == ["landmark", "grace"]
+
+
+def test_records_without_a_profile_have_the_usual_one(study_of):
+    assert study_of(RECORDS).profile.name == "moj_proven_1y"
+
+
+def test_an_unknown_profile_names_the_nearest(study_of):
+    with pytest.raises(StudyError, match="Did you mean 'moj_proven_1y'"):
+        study_of(RECORDS.replace("[study]", "[study]\nprofile = 'moj_proven'"))
 
 
 @pytest.mark.parametrize(

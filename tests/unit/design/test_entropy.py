@@ -1,13 +1,15 @@
 """Entropy balancing: exact means, the right solution, an honest refusal."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize, root
 
 from yoseval.cohort.covariates import code_covariates
-from yoseval.design.entropy import entropy_estimation, entropy_weighting, entropy_weights, entropy_weights_again
+from yoseval.design.entropy import MEANS_ONLY, entropy_weighting, entropy_weights, entropy_weights_again, squared_terms
+from yoseval.design.tilt import tilt_estimation
 from yoseval.errors import DesignError
 from yoseval.models.glm import independent_columns
 
@@ -63,7 +65,7 @@ def test_the_gradient_is_the_derivative_of_the_weights_in_the_multipliers(arms):
     x, treated = arms
     fit = entropy_weights(x, treated)
 
-    gradient = entropy_estimation(x, treated, fit.weight).gradient
+    gradient = tilt_estimation(x - x[treated].mean(axis=0), treated, fit.weight).gradient
 
     step = 1e-6
     for j in range(x.shape[1]):
@@ -78,7 +80,7 @@ def test_the_influence_is_the_derivative_of_the_multipliers_in_the_case_weights(
     x, treated = arms
     fit = entropy_weights(x, treated)
 
-    influence = entropy_estimation(x, treated, fit.weight).influence
+    influence = tilt_estimation(x - x[treated].mean(axis=0), treated, fit.weight).influence
 
     step = 1e-4
     for i in (int(np.flatnonzero(treated)[0]), int(np.flatnonzero(~treated)[0]), int(np.flatnonzero(~treated)[-1])):
@@ -174,3 +176,26 @@ def test_the_units_of_the_columns_change_nothing(arms):
     moved = x * np.array([1e-6, 1e6, 3.0, 1.0]) + np.array([0.0, -1e7, 8.0, 2.0])
 
     assert entropy_weights(moved, treated).weight == pytest.approx(entropy_weights(x, treated).weight, abs=1e-9)
+
+
+def test_two_moments_balance_the_squares_of_numbers_too(make_cohort, frame):
+    cohort = make_cohort(frame)
+    matrix = cohort.matrix()
+    squares = squared_terms(matrix)
+
+    weight = entropy_weighting(matrix, cohort.treated, moments=2).weight
+
+    share = weight[~cohort.treated] / weight[~cohort.treated].sum()
+    np.testing.assert_allclose(share @ squares[~cohort.treated], squares[cohort.treated].mean(axis=0), atol=1e-7)
+
+
+def test_where_squares_are_out_of_reach_the_means_alone_are_balanced_and_a_note_says_so():
+    # The treated stand at both ends, the comparison in between: the means agree, the spread cannot.
+    x = np.array([-3.0, 3.0, -2.9, 3.1, *np.linspace(-1.0, 1.0, 30)])
+    matrix = code_covariates(pd.DataFrame({"x": x}), ("x",))
+    treated = np.arange(34) < 4
+
+    found = entropy_weighting(matrix, treated, moments=2)
+
+    assert MEANS_ONLY in found.notes
+    np.testing.assert_allclose(found.weight, entropy_weighting(matrix, treated).weight)

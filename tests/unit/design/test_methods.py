@@ -15,7 +15,22 @@ def test_the_default_is_nearest_within_a_caliper_on_the_logit(cohort):
     design = build_design(cohort)
 
     assert design.method == "nearest"
-    assert dict(design.options) == {"ratio": 1, "caliper": 0.2, "link": "logit", "caliper_scale": "logit", "exact": ()}
+    assert dict(design.options) == {
+        "ratio": 1,
+        "min_controls": None,
+        "max_controls": None,
+        "replace": False,
+        "reuse_max": None,
+        "distance": "logit",
+        "mahvars": (),
+        "caliper": 0.2,
+        "caliper_scale": "logit",
+        "std_caliper": True,
+        "exact": (),
+        "antiexact": (),
+        "m_order": "largest",
+        "seed": None,
+    }
     assert "0.2 SD of the logit of the propensity score" in design.notes[0]
 
 
@@ -38,7 +53,7 @@ def test_a_caliper_on_the_score_may_go_with_matching_on_the_logit(cohort):
 
 
 def test_matching_on_the_score_is_not_matching_on_the_logit(cohort):
-    sets = [build_design(cohort, link=link, caliper=None).weighting.set_id for link in ("logit", "score")]
+    sets = [build_design(cohort, distance=distance, caliper=None).weighting.set_id for distance in ("logit", "score")]
 
     assert (sets[0] != sets[1]).any()
 
@@ -77,7 +92,7 @@ def test_missing_is_a_value_of_its_own_for_exact_matching(frame, make_cohort):
         ("nearest", {"ratio": 1.5}, "'ratio' is 1.5"),
         ("nearest", {"caliper": -0.1}, "'caliper' is -0.1"),
         ("nearest", {"caliper": "wide"}, "'caliper' is 'wide'"),
-        ("nearest", {"link": "probit"}, "'link' is 'probit'"),
+        ("nearest", {"distance": "probit"}, "'distance' is 'probit'"),
         ("nearest", {"caliper_scale": "sd"}, "'caliper_scale' is 'sd'"),
         ("nearest", {"exact": ("colour",)}, "match exactly on: colour"),
         ("entropy", {"estimand": "ATE"}, "cannot be asked for the estimand 'ATE'"),

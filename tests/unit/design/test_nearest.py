@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from yoseval.design.nearest import nearest_match, weights_from_sets
+from yoseval.design.nearest import nearest_match
+from yoseval.design.strata import weights_from_strata
 from yoseval.errors import DesignError
 
 T, C = True, False
@@ -81,7 +82,7 @@ def test_a_distance_that_is_not_finite_is_an_error():
 
 
 def test_pairs_have_weight_one():
-    weight = weights_from_sets(np.array([0, 0, -1, 1, 1]), np.array([T, C, C, T, C]))
+    weight = weights_from_strata(np.array([0, 0, -1, 1, 1]), np.array([T, C, C, T, C]))
 
     assert weight.tolist() == [1, 1, 0, 1, 1]
 
@@ -89,11 +90,11 @@ def test_pairs_have_weight_one():
 def test_comparison_weights_share_their_treated_and_sum_to_the_matched_comparison_units():
     set_id, treated = np.array([0, 0, 0, 0, 1, 1, -1]), np.array([T, C, C, C, T, C, T])
 
-    weight = weights_from_sets(set_id, treated)
+    weight = weights_from_strata(set_id, treated)
 
     # Raw weights 1/3 and 1 sum to 2 treated; four comparison units were matched, so all are doubled.
     assert weight == pytest.approx([1, 2 / 3, 2 / 3, 2 / 3, 1, 2, 0], abs=1e-15)
 
 
 def test_without_sets_every_weight_is_zero():
-    assert weights_from_sets(np.array([-1, -1]), np.array([T, C])).tolist() == [0, 0]
+    assert weights_from_strata(np.array([-1, -1]), np.array([T, C])).tolist() == [0, 0]

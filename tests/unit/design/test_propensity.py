@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from sklearn.tree import DecisionTreeClassifier
 
 from yoseval.cohort.covariates import code_covariates
-from yoseval.design.propensity import fit_propensity
-from yoseval.errors import DesignError
+from yoseval.design.propensity import PROPENSITY, fit_propensity
+from yoseval.design.score_weights import score_weights
+from yoseval.errors import DesignError, UsageError
+from yoseval.models.firth import fit_firth
+from yoseval.models.learners import cross_fitted_score
 
 
 def test_scores_are_those_of_a_logistic_regression(frame):
@@ -84,3 +88,88 @@ def test_an_indicator_of_missing_values_in_one_arm_only_is_named(frame):
 
     with pytest.raises(DesignError, match="'age: not recorded'"):
         fit_propensity(code_covariates(frame, ("age",)), frame["started"].to_numpy() == 1)
+
+
+def separated():
+    frame = pd.DataFrame({"age": np.arange(40.0), "noise": np.tile([0.0, 1.0, 3.0, 2.0], 10)})
+    return code_covariates(frame, ("age", "noise")), np.arange(40) > 19
+
+
+def test_separated_arms_have_no_score_unless_firths_is_asked_for():
+    matrix, treated = separated()
+
+    with pytest.raises(DesignError, match="'age'"):
+        fit_propensity(matrix, treated)
+    score = fit_propensity(matrix, treated, model="firth").score
+
+    assert ((score > 0) & (score < 1)).all()
+    assert score[treated].min() > score[~treated].max()
+
+
+def test_firths_score_is_that_of_its_regression(frame):
+    matrix, treated = code_covariates(frame, ("age", "prior")), frame["started"].to_numpy() == 1
+
+    assert fit_propensity(matrix, treated, model="firth").score == pytest.approx(
+        fit_firth(matrix.for_models(), treated).fitted, abs=1e-12
+    )
+
+
+def test_firth_takes_a_category_that_one_arm_has_alone_but_not_one_that_is_the_arm(frame):
+    treated = frame["started"].to_numpy() == 1
+    alone = frame.assign(rare=(np.cumsum(treated) <= 3) & treated)
+
+    assert fit_propensity(code_covariates(alone, ("age", "rare")), treated, model="firth").fit is not None
+    with pytest.raises(DesignError, match="'rare'"):
+        fit_propensity(code_covariates(alone, ("age", "rare")), treated, model="logit")
+    with pytest.raises(DesignError, match="'arm'"):
+        fit_propensity(code_covariates(frame.assign(arm=treated), ("age", "arm")), treated, model="firth")
+
+
+def test_a_ridge_is_drawn_towards_the_share_treated(frame):
+    matrix, treated = code_covariates(frame, ("age", "prior", "area")), frame["started"].to_numpy() == 1
+
+    ridge, logit = (fit_propensity(matrix, treated, model=m).score for m in ("ridge", "logit"))
+
+    assert ridge.std() < logit.std()
+    assert ridge.mean() == pytest.approx(treated.mean(), abs=1e-9)
+
+
+def test_a_classifier_is_cross_fitted_and_named(frame):
+    matrix, treated = code_covariates(frame, ("age", "prior", "area")), frame["started"].to_numpy() == 1
+    tree = DecisionTreeClassifier(max_depth=2)
+
+    found = fit_propensity(matrix, treated, model=tree)
+
+    assert (found.score == cross_fitted_score(tree, matrix.for_models(), treated).score).all()
+    assert (found.model, found.fit) == ("DecisionTreeClassifier", None)
+    assert any("cross-fitted" in n for n in found.notes())
+
+
+@pytest.mark.parametrize("estimand", ["ATT", "ATE", "ATC"])
+def test_boosting_stops_where_the_weighted_means_differ_least(frame, estimand):
+    matrix, treated = code_covariates(frame, ("age", "prior", "area")), frame["started"].to_numpy() == 1
+
+    found = fit_propensity(matrix, treated, model="boosting", estimand=estimand)
+
+    x = matrix.for_models() / matrix.for_models()[treated].std(axis=0)
+
+    def difference(score):
+        w = score_weights(score, treated, estimand)
+        return np.abs(
+            np.average(x[treated], axis=0, weights=w[treated]) - np.average(x[~treated], axis=0, weights=w[~treated])
+        ).mean()
+
+    assert difference(found.score) < difference(np.full(len(treated), treated.mean())) / 2
+
+
+def test_a_model_there_is_not_is_an_error(frame):
+    matrix, treated = code_covariates(frame, ("age",)), frame["started"].to_numpy() == 1
+
+    with pytest.raises(UsageError, match="logit, firth, ridge, boosting"):
+        fit_propensity(matrix, treated, model="probit")
+    with pytest.raises(UsageError, match="no propensity model"):
+        fit_propensity(matrix, treated, model=3)
+
+
+def test_every_model_of_the_menu_names_what_it_needs_and_its_source():
+    assert all(m.needs and m.cite for m in PROPENSITY.values())

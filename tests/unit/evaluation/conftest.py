@@ -1,14 +1,17 @@
 """Evidence made by hand, so that every branch of the claim grammar can be reached."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from yoseval.cohort.build import Cohort
-from yoseval.cohort.protocol import TrialProtocol
+from yoseval.cohort.build import Cohort, next_step, starting_flow
+from yoseval.cohort.protocol import TrialProtocol, read_study
 from yoseval.cohort.sections import CohortSection, DesignSection, OutcomeSection
+from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.types import Design, Weighting
 from yoseval.evaluation.finding import Evidence, Outcome
 from yoseval.evaluation.trial import EmulatedTrial
@@ -18,9 +21,9 @@ from yoseval.sensitivity.checks import Check
 
 
 def _protocol(programme, measure, worthwhile, randomised, outcome_worthwhile):
-    outcome = OutcomeSection(
-        name="again", measure=measure, event="e", days="t", horizon_days=365, worthwhile=outcome_worthwhile
-    )
+    # Events are counted in studies of records, whose outcomes name no columns.
+    columns = {} if measure == "mean_count_difference" else {"event": "e", "days": "t", "horizon_days": 365}
+    outcome = OutcomeSection(name="again", measure=measure, worthwhile=outcome_worthwhile, **columns)
     design = DesignSection(method="randomised") if randomised else DesignSection(method="nearest", covariates=("age",))
     return TrialProtocol(
         programme, programme.title(), CohortSection(programme="p", comparison="c"), design, (outcome,), worthwhile
@@ -95,3 +98,60 @@ def make_evidence():
         return Evidence(trial, (outcome,) if estimated else (), reasons, (), p_holm)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def example_study():
+    """The study of the simulated service: 12 months and 6 for the proof, index events from 2022 to 2024."""
+    return read_study(Path(__file__).parents[3] / "data" / "example")
+
+
+def day_of(text):
+    """Return a date as days since 1970."""
+    return int(np.datetime64(text, "D").astype(np.int64))
+
+
+def children(
+    n, arm, day, reason="", *, stage="eligibility", immature=False, born="2008-01-01", sex="male", area="east", events=1
+):
+    """Return n candidates of one kind; ``reason`` is why they were lost."""
+    return pd.DataFrame(
+        {
+            "treated": [arm == "treated"] * n,
+            "time_zero": day_of(day) if isinstance(day, str) else day,
+            "stage": "follow-up" if immature else stage if reason else "",
+            "reason": "follow-up and the wait for proof were not over by the extract" if immature else reason,
+            "immature_only": immature,
+            "birth": day_of(born),
+            "sex": sex,
+            "area": area,
+            "n_events": events,
+        }
+    )
+
+
+@pytest.fixture
+def make_trial(example_study):
+    """Build a trial by hand from kinds of children; the flow follows from them."""
+
+    def make(*kinds, others=(), programme="mentoring", **changes):
+        candidates = pd.concat(kinds, ignore_index=True)
+        candidates.insert(0, "person_id", [f"P{i:04d}" for i in range(len(candidates))])
+        treated = candidates["treated"].to_numpy()
+        flow = starting_flow(programme, treated, stage="extract", reason="children in the records")
+        lost = candidates[candidates["stage"] != ""].groupby(["stage", "reason"], sort=False)["treated"].agg(["sum", "size"])
+        for (stage, reason), row in lost.iterrows():
+            arms = {"lost_treated": int(row["sum"]), "lost_comparison": int(row["size"] - row["sum"])}
+            flow = next_step(flow, stage=stage, reason=reason, **arms)
+        kept = candidates[candidates["stage"] == ""]
+        units = kept[["person_id", "treated", "time_zero"]].assign(unit_id=kept["person_id"]).reset_index(drop=True)
+        protocol = replace(example_study.protocol(programme), name=programme.title(), **changes)
+        return BuiltTrial(protocol, units, flow, candidates, pd.DataFrame(others, columns=["unit_id", "treated", "programme"]))
+
+    return make
+
+
+@pytest.fixture
+def kind():
+    """Return the maker of children of one kind."""
+    return children

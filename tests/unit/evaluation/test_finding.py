@@ -1,5 +1,6 @@
 """The claim grammar, branch by branch: what may be said, for which reasons and how surely."""
 
+import dataclasses
 import math
 
 import pytest
@@ -180,6 +181,14 @@ def test_each_doubt_lowers_the_grade_by_one(make_evidence, doubt, randomised, gr
     assert doubt in found.reasons
 
 
+def test_nobody_is_lost_where_weights_are_about_those_who_could_be_paired(make_evidence):
+    evidence = make_evidence(estimand="ATM")
+    design = dataclasses.replace(evidence.trial.design, method="matching_weights")
+    evidence = dataclasses.replace(evidence, trial=dataclasses.replace(evidence.trial, design=design))
+
+    assert "treated_lost" not in judged(evidence).reasons
+
+
 @pytest.mark.parametrize("size", [{"n": (99, 400)}, {"effective_n": 99.9}], ids=["few treated", "few effective"])
 def test_either_arm_can_be_too_small_for_a_sure_claim(make_evidence, size):
     assert "small_sample" in judged(make_evidence(**size)).reasons
@@ -209,6 +218,7 @@ def test_no_worthwhile_effect_is_a_claim_with_a_grade(make_evidence):
         ("risk_difference", 8.0, 0.08),
         ("restricted_mean_difference", 14.0, 14.0),
         ("hazard_ratio", 0.9, 0.9),
+        ("mean_count_difference", 10.0, 0.1),
     ],
 )
 def test_the_worthwhile_change_is_on_the_measures_scale(make_evidence, measure, declared, expected):
@@ -217,7 +227,7 @@ def test_the_worthwhile_change_is_on_the_measures_scale(make_evidence, measure, 
     assert worthwhile_on_scale(trial) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("measure", ["restricted_mean_difference", "hazard_ratio", "risk_ratio"])
+@pytest.mark.parametrize("measure", ["restricted_mean_difference", "hazard_ratio", "risk_ratio", "mean_count_difference"])
 def test_other_measures_have_no_worthwhile_change_unless_it_is_declared(make_evidence, measure):
     assert math.isnan(worthwhile_on_scale(make_evidence(0.9, 1.1, measure=measure).trial))
 

@@ -10,6 +10,7 @@ import pytest
 from yoseval.cohort import prepared as prepared_module
 from yoseval.cohort.protocol import read_study
 from yoseval.evaluation import portfolio as portfolio_module
+from yoseval.evaluation import sources as sources_module
 from yoseval.evaluation.multiplicity import benjamini_hochberg
 from yoseval.evaluation.portfolio import design_portfolio, evaluate_portfolio, judge_together
 from yoseval.frames import check_frame
@@ -55,7 +56,7 @@ def test_designing_opens_no_outcome(service_study, monkeypatch):
     def forbidden(study):
         raise AssertionError("an outcome was opened")
 
-    monkeypatch.setattr(portfolio_module, "read_outcomes", forbidden)
+    monkeypatch.setattr(sources_module, "read_outcomes", forbidden)
 
     designed = design_portfolio(service_study)
 
@@ -65,11 +66,11 @@ def test_designing_opens_no_outcome(service_study, monkeypatch):
 
 def test_outcomes_are_opened_only_after_every_design_is_locked(service_study, monkeypatch):
     order = []
-    real_columns, real_outcomes = prepared_module.read_columns, portfolio_module.read_outcomes
+    real_columns, real_outcomes = prepared_module.read_columns, sources_module.read_outcomes
     monkeypatch.setattr(
         prepared_module, "read_columns", lambda file, columns: order.append("covariates") or real_columns(file, columns)
     )
-    monkeypatch.setattr(portfolio_module, "read_outcomes", lambda study: order.append("outcomes") or real_outcomes(study))
+    monkeypatch.setattr(sources_module, "read_outcomes", lambda study: order.append("outcomes") or real_outcomes(study))
 
     evaluate_portfolio(service_study, on_progress=lambda stage, name: order.append(stage))
 
@@ -78,7 +79,7 @@ def test_outcomes_are_opened_only_after_every_design_is_locked(service_study, mo
 
 
 def test_locked_designs_are_not_built_again(service_study, service_portfolio, monkeypatch):
-    monkeypatch.setattr(portfolio_module, "design_portfolio", None)
+    monkeypatch.setattr(portfolio_module, "design_programme", None)
 
     again = evaluate_portfolio(service_study, locked=service_portfolio)
 

@@ -6,6 +6,7 @@ import pytest
 
 from yoseval.cohort.prepared import read_prepared
 from yoseval.cohort.protocol import read_study
+from yoseval.errors import StudyError
 from yoseval.evaluation.trial import design_programme, method_options
 
 
@@ -111,6 +112,45 @@ def test_a_named_method_is_used_with_its_options(prepared, protocol_of):
     assert {k: design.options[k] for k in ("ratio", "caliper", "exact")} == {"ratio": 2, "caliper": 0.5, "exact": ("sex",)}
 
 
+def test_limits_on_sets_reach_full_matching(prepared, protocol_of):
+    own = '\n[programmes.football.design]\nmethod = "full"\nmin_controls = 0.2\nmax_controls = 4\ncaliper = 0.5\n'
+
+    design = design_programme(prepared, protocol_of("football", own)).design
+
+    assert design.method == "full"
+    assert {k: design.options[k] for k in ("min_controls", "max_controls", "omit_fraction", "caliper")} == {
+        "min_controls": 0.2,
+        "max_controls": 4,
+        "omit_fraction": None,
+        "caliper": 0.5,
+    }
+
+
+def test_a_candidate_that_cannot_take_the_options_is_named_and_not_built(prepared, protocol_of):
+    own = '\n[programmes.football.design]\nmethod = "full"\nmin_controls = 0.2\nmax_controls = 4\n'
+
+    trial = design_programme(prepared, protocol_of("football", own))
+
+    assert trial.design.method == "full"
+    assert "nearest" not in {d.method for d in trial.alternatives}
+    assert any("'nearest' was not built beside it" in n and "'min_controls' is 0.2" in n for n in trial.notes)
+
+
+def test_a_caliper_the_file_does_not_set_leaves_full_matching_without_one(prepared, protocol_of):
+    own = '\n[programmes.football.design]\nmethod = "full"\n'
+
+    assert design_programme(prepared, protocol_of("football", own)).design.options["caliper"] is None
+
+
+def test_every_matching_method_may_be_a_candidate(prepared, protocol_of):
+    own = '\n[programmes.mentoring.design]\ncandidates = ["optimal", "full", "cardinality", "profile"]\ntols = 0.04\n'
+
+    trial = design_programme(prepared, protocol_of("mentoring", own))
+
+    built = {d.method for d in (trial.design, *trial.alternatives)}
+    assert built == {"optimal", "full", "cardinality", "profile"}
+
+
 def test_a_randomised_programme_has_no_alternatives(prepared, protocol_of):
     trial = design_programme(prepared, protocol_of("art", '\n[programmes.art.design]\nmethod = "randomised"\n'))
 
@@ -119,9 +159,56 @@ def test_a_randomised_programme_has_no_alternatives(prepared, protocol_of):
     assert trial.alternatives == ()
 
 
-@pytest.mark.parametrize("method", ["overlap", "entropy", "randomised"])
-def test_only_matching_has_options(service_study, method):
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("nearest", "replace = true\nratio = 2"), ("cem", "cutpoints = 3"), ("subclass", "subclass = 3"), ("exact", "")],
+)
+def test_every_matching_method_can_be_named_in_the_study_file(prepared, protocol_of, method, options):
+    own = f'\n[programmes.football.design]\nmethod = "{method}"\ncovariates = ["sex", "age"]\nhistory = ""\n{options}\n'
+
+    design = design_programme(prepared, protocol_of("football", own)).design
+
+    assert design.method == method
+    assert (design.weighting.pairs is not None) == (method == "nearest")
+
+
+def test_an_option_that_no_method_takes_is_an_error(prepared, protocol_of):
+    own = '\n[programmes.football.design]\nmethod = "overlap"\ncandidates = ["overlap", "entropy"]\nratio = 2\n'
+
+    with pytest.raises(StudyError, match=r"'ratio' in \[design\] is an option of no method that is used: entropy, overlap"):
+        design_programme(prepared, protocol_of("football", own))
+
+
+@pytest.mark.parametrize("method", ["entropy", "randomised"])
+def test_some_methods_have_no_options(service_study, method):
     assert method_options(service_study.protocol("art"), method) == {}
+
+
+def test_a_method_takes_its_own_options_of_the_study_file(protocol_of):
+    protocol = protocol_of("art", "\n[programmes.art.design]\ntrim = 0.02\npropensity = 'firth'\ntruncate = 0.01\n")
+
+    assert method_options(protocol, "ipw") == {"propensity": "firth", "trim": 0.02, "truncate": 0.01}
+    assert method_options(protocol, "matching_weights") == {"propensity": "firth"}
+    assert method_options(protocol, "cbps") == {}
+
+
+def test_a_study_may_ask_for_the_effect_on_everybody(prepared, protocol_of):
+    own = (
+        "\n[programmes.art.design]\nmethod = 'ipw'\nestimand = 'ATE'\ntrim = 'crump'\ncandidates = ['ipw', 'cbps', 'overlap']\n"
+    )
+
+    trial = design_programme(prepared, protocol_of("art", own))
+
+    assert (trial.design.method, trial.design.estimand) == ("ipw", "ATE")
+    assert {d.method: d.estimand for d in trial.alternatives} == {"cbps": "ATE", "overlap": "ATO"}
+
+
+def test_a_declared_model_of_the_score_that_has_no_part_is_noted(prepared, protocol_of):
+    own = "\n[programmes.art.design]\nmethod = 'entropy'\npropensity = 'firth'\n"
+
+    assert any(
+        "'firth' has no part in the method 'entropy'" in n for n in design_programme(prepared, protocol_of("art", own)).notes
+    )
 
 
 def test_a_trial_shows_at_most_eight_lines(trials):

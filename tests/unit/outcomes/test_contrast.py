@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from yoseval.cohort.build import Cohort
+from yoseval.design.nearest_replacement import weights_from_pairs
 from yoseval.design.types import Design, WeightEstimation, Weighting
 from yoseval.errors import DataError, DesignError, EstimationError
+from yoseval.models.matching_variance import centre_within_strata, matched_difference, neighbour_variance
 from yoseval.models.variance import clustered_variance
 from yoseval.outcomes.contrast import align_followup, cluster_codes, correct_contrast, degrees_of_freedom, infer
 from yoseval.outcomes.types import Contrast, FollowUp
@@ -179,6 +181,47 @@ def test_degrees_of_freedom_are_the_smaller_of_effective_comparison_and_treated_
 def test_one_unit_in_an_arm_has_no_interval():
     with pytest.raises(EstimationError, match="there are 1 treated"):
         degrees_of_freedom(np.ones(4), np.array([True, False, False, False]))
+
+
+def paired_with_replacement():
+    """Return a small design in which five comparison units stand for twenty treated, and a statistic on it."""
+    rng = np.random.default_rng(8)
+    statistic = MeanDifference(40)
+    lead = np.flatnonzero(statistic.treated)
+    partner = rng.choice(np.flatnonzero(~statistic.treated)[:5], 20)
+    design = build(40, weight=weights_from_pairs((lead, partner), statistic.treated))
+    points = np.arange(40.0)[:, None]
+    weighting = replace(design.weighting, pairs=(lead, partner), matched_on=points)
+    return replace(design, weighting=weighting), statistic, points
+
+
+def test_matching_with_replacement_has_the_variance_of_abadie_and_imbens_at_any_size():
+    design, statistic, points = paired_with_replacement()
+
+    _, found = run(design)
+
+    lead, partner = design.weighting.pairs
+    used, residual = np.unique(partner), np.zeros(40)
+    residual[used] = neighbour_variance(statistic.values[used], points[used])
+    wanted = matched_difference(statistic.values, lead, partner, residual=residual)
+    assert found.how.endswith("df; Abadie-Imbens, for matching with replacement")
+    assert found.interval.std_error == pytest.approx(wanted.std_error, rel=1e-12)
+    assert statistic.value(np.arange(40), design.weight) == pytest.approx(wanted.value, rel=1e-12)
+
+
+def test_strata_are_centred_and_cluster_on_the_child():
+    statistic = MeanDifference(400)
+    strata, target = np.arange(400) // 2 % 4, np.array(statistic.treated)
+    design = build(400, set_id=strata)
+    design = replace(design, weighting=replace(design.weighting, stratified=True))
+    contrast = correct_contrast(statistic.contrast(design.weight), design, design.weight)
+
+    _, found = run(design)
+
+    raw = statistic.contrast(design.weight).influence
+    assert contrast.influence == pytest.approx(centre_within_strata(raw, strata, statistic.treated, target), abs=1e-15)
+    assert "sandwich, clustered on child, corrected for estimated weights" in found.how
+    assert len(set(cluster_codes(design))) == 400
 
 
 def test_an_outcome_that_does_not_vary_has_no_interval():

@@ -22,11 +22,14 @@ def build(n=300, seed=0, *, rows=None):
     event = time <= 52
     frame = pd.DataFrame({"id": [f"c{i:04d}" for i in range(n)], "treated": treated.astype(int), "x": np.arange(n)})
     frame = frame.assign(event=event.astype(int), time=np.minimum(time, 52.0), weight=rng.uniform(0.5, 1.5, n))
+    # Whoever has the outcome sooner has it more often by the end, to which everybody was followed.
+    frame = frame.assign(count=np.where(event, 1 + (52 - frame["time"]) // 20, 0), end=52.0)
     cohort = Cohort.from_frame(frame, treated="treated", id="id", covariates=["x"], programme="mentoring")
     weighting = Weighting(frame["weight"].to_numpy(), np.full(n, -1), np.full(n, 0.5), "ATO")
     design = Design(cohort, "overlap", {}, weighting, "ATO", cohort.attrition)
     seen = frame if rows is None else frame.iloc[rows]
-    return FollowUp.from_frame(seen, event="event", time="time", id="id", horizon=52, time_unit="weeks"), design, frame
+    columns = {"event": "event", "time": "time", "id": "id", "count": "count", "followed": "end"}
+    return FollowUp.from_frame(seen, **columns, horizon=52, time_unit="weeks"), design, frame
 
 
 def test_the_menu_holds_each_measure_under_its_own_name():
@@ -36,6 +39,7 @@ def test_the_menu_holds_each_measure_under_its_own_name():
         "survival_difference",
         "restricted_mean_difference",
         "hazard_ratio",
+        "mean_count_difference",
     ]
     assert all(name == measure.name for name, measure in MEASURES.items())
 

@@ -5,7 +5,6 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from yoseval.frames import COLUMNS
 from yoseval.records.linkage.report import (
     LINKAGE_COLUMNS,
     LINKAGE_FRAMES,
@@ -15,6 +14,7 @@ from yoseval.records.linkage.report import (
     group_children,
     linkage_frame,
 )
+from yoseval.vocabulary import COLUMNS
 
 TYPES = {"text": "object", "float": "float64", "integer": "Int64"}
 

@@ -11,9 +11,10 @@ import statsmodels.api as sm
 from scipy import stats
 
 from yoseval.errors import DataError, UsageError
+from yoseval.records.calendar import add_months
 from yoseval.records.records import read_records
 from yoseval.records.schema import BREACH_GROUPS, PLACEHOLDER_IDS, TABLES
-from yoseval.records.simulation.calendar import EXTRACT, EXTRACT_DATE, MISSING, NEVER, add_months, day
+from yoseval.records.simulation.calendar import EXTRACT, EXTRACT_DATE, MISSING, NEVER, day
 from yoseval.records.simulation.faults import FAULTS
 from yoseval.records.simulation.service import draw_service
 from yoseval.records.simulation.simulate import simulate_records, write_simulation

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yoseval.frames import FRAMES, make_frame
+from yoseval.frames import make_frame
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
+from yoseval.vocabulary import FRAMES
 
 INJECTION = "<script>alert(1)</script>{{7*7}}"
 
@@ -29,13 +30,13 @@ class FakeRun:
 
     @property
     def programmes(self):
-        return [FakeProgramme(**p) for p in self.manifest["programmes"]]
+        return [FakeProgramme(p["id"], p["name"], p["slug"]) for p in self.manifest["programmes"]]
 
     def frame(self, name):
-        return self.frames[name]
+        return self.frames[name] if name in self.frames else make_frame(name, {})
 
     def hidden(self, name):
-        frame = self.frames[name]
+        frame = self.frame(name)
         return self.masks.get(name, pd.DataFrame(False, index=frame.index, columns=frame.columns))
 
 
@@ -306,6 +307,72 @@ def curve_rows(programme="mentoring"):
     return pd.DataFrame(rows)
 
 
+def completeness_rows(programme="mentoring"):
+    shared = {"programme": programme, "outcome": "reoffended", "n": 412, "longest_delay": 1830.0}
+    return pd.DataFrame(
+        [
+            {
+                **shared,
+                "arm": "treated",
+                "n_reoffended": 103,
+                "n_reoffences": 231,
+                "uncorrected": 0.56,
+                "corrected": 0.68,
+                "n_truncated": 12,
+                "share_complete": 0.31,
+                "lowest_share": 0.4,
+            },
+            {
+                **shared,
+                "arm": "comparison",
+                "n_reoffended": 138,
+                "n_reoffences": 330,
+                "uncorrected": 0.8,
+                "corrected": 0.97,
+                "n_truncated": None,
+                "share_complete": 0.33,
+                "lowest_share": 0.4,
+            },
+        ]
+    )
+
+
+def follow_up_rows(programme="mentoring"):
+    """Two rows: how many of the comparison died is confidential, and with it the mean days at risk."""
+    shared = {"programme": programme, "n": 412, "n_turned_18": 61}
+    treated = {"arm": "treated", "n_pseudo": 37, "n_died": 0, "n_moved": 14, "n_custody": 21}
+    comparison = {"arm": "comparison", "n_pseudo": 44, "n_died": None, "n_moved": 17, "n_custody": 25}
+    days = {"mean_days_at_risk": 351.0, "mean_days_not_at_risk": 4.0}, {"mean_days_at_risk": None, "mean_days_not_at_risk": 6.0}
+    return pd.DataFrame([{**shared, **treated, **days[0]}, {**shared, **comparison, **days[1]}])
+
+
+def jdl_rows(programme="mentoring"):
+    """Seven rows: one that too few reoffenders leave out by its own rule would be the days; two on tiers are confidential."""
+    among = "among those who reoffended (compares selected groups)"
+    values = ("treated_value", "comparison_value", "difference", "conf_low", "conf_high")
+    counts = ("n_treated", "n_comparison", "events_treated", "events_comparison")
+    rows = [
+        ("jdl_rate", "One-year proven reoffending rate", (0.25, 0.334, -0.084, -0.146, -0.022), (412, 412, 103, 138)),
+        ("jdl_frequency", "Proven reoffences per person in the year", (0.56, 0.8, -0.24, -0.4, -0.08), (412, 412, 103, 138)),
+        ("jdl_days_to_first", f"Mean days to the first reoffence, {among}", (142, 131, 11, -15, 37), (103, 138, 103, 138)),
+        (
+            "jdl_first_summary",
+            f"First reoffence was a summary offence, {among}",
+            (0.52, 0.49, 0.03, -0.1, 0.16),
+            (103, 138, 54, 68),
+        ),
+        ("jdl_first_either_way", f"First reoffence was an either-way offence, {among}", (None,) * 5, (103, 138, None, None)),
+        ("jdl_first_indictable", f"First reoffence was indictable only, {among}", (None,) * 5, (103, 138, None, None)),
+        ("jdl_first_custody", f"First reoffence led to custody, {among}", (0.14, 0.17, -0.03, -0.12, 0.06), (103, 138, 14, 23)),
+    ]
+    frame = pd.DataFrame(
+        [dict(zip(("measure", "label", *values, *counts), (m, t, *v, *c), strict=True)) for m, t, v, c in rows]
+    )
+    few = frame["treated_value"].isna()
+    reason = np.where(few, "Too few, or all but too few, in one of the groups.", "")
+    return frame.assign(programme=programme, conditioned=frame.index >= 2, shown=~few, reason=reason)
+
+
 def safe_run(*, findings=None, **study):
     """A run of one programme or of the given findings, with one hidden step of the flow, one bin and one at-risk number."""
     rows = findings or [finding()]
@@ -319,6 +386,9 @@ def safe_run(*, findings=None, **study):
         "overlap": overlap_rows,
         "curves": curve_rows,
         "estimates": lambda p: pd.DataFrame(estimate_rows(p)),
+        "completeness": completeness_rows,
+        "jdl": jdl_rows,
+        "follow_up": follow_up_rows,
     }
     frames = {
         name: make_frame(name, pd.concat([make(i).astype(object) for i in ids], ignore_index=True))
@@ -386,6 +456,9 @@ def safe_run(*, findings=None, **study):
     masks = {name: _mask(frames[name], column) for name, column in (("attrition", "n_lost"), ("overlap", "share"))}
     masks["attrition"]["n_left"] = frames["attrition"]["n_left"].isna()
     masks["curves"] = _mask(frames["curves"], "n_at_risk")
+    masks["completeness"] = _mask(frames["completeness"], "n_truncated")
+    masks["follow_up"] = frames["follow_up"].isna()
+    masks["jdl"] = frames["jdl"].isna()
     return FakeRun(content, frames, masks)
 
 

@@ -521,7 +521,7 @@ def test_each_bin_of_the_overlap_holds_nobody_or_enough(service_portfolio, name)
 
 
 def check_rows():
-    names = ("naive", "other_designs", "half_way", "hidden_bias")
+    names = ("naive", "other_designs", "half_way", "lag", "hidden_bias", "linkage")
     return make_frame(
         "checks",
         pd.DataFrame({"programme": "a", "outcome": "again", "check": names, "question": "?", "value": "1", "answer": "x"}),
@@ -533,7 +533,7 @@ def test_a_check_does_not_say_in_words_what_is_hidden_in_figures():
 
     frame, hidden = safe("checks", check_rows(), estimates=estimates)
 
-    assert frame["answer"].tolist() == [""] * 4
+    assert frame["answer"].tolist() == [""] * 6
     assert hidden[["value", "answer"]].all(axis=None)
     assert not hidden[["question", "check"]].any(axis=None)
 
@@ -545,6 +545,7 @@ def test_a_check_does_not_say_in_words_what_is_hidden_in_figures():
         ({"horizon": 182.5}, {"half_way"}),
         ({"measure": "risk_ratio"}, {"hidden_bias"}),
         ({"method": "overlap"}, {"other_designs", "hidden_bias"}),
+        ({}, {"other_designs", "hidden_bias", "lag"}),
     ],
 )
 def test_a_check_is_hidden_with_the_estimate_it_made(own, check):
@@ -552,6 +553,38 @@ def test_a_check_is_hidden_with_the_estimate_it_made(own, check):
     frame, hidden = safe("checks", check_rows(), estimates=make_frame("estimates", pd.DataFrame(rows)))
 
     assert set(frame.loc[hidden["answer"], "check"]) == check
+
+
+@pytest.mark.parametrize("horizon", [365.0, 182.5], ids=["lag", "half way"])
+@pytest.mark.parametrize("fewer", [1, 9])
+@pytest.mark.parametrize("arm", ["treated", "comparison"])
+def test_how_few_had_the_outcome_in_the_days_a_check_leaves_out_is_not_to_be_had(arm, fewer, horizon):
+    own = effect()
+    check = effect(role="check", horizon=horizon, **{f"events_{arm}": own[f"events_{arm}"] - fewer})
+    estimates = make_frame("estimates", pd.DataFrame([own, check]))
+
+    frame, hidden = safe("estimates", estimates)
+    answers, masks = safe("checks", check_rows(), estimates=estimates)
+
+    assert not hidden.loc[0].any()
+    assert frame.loc[1, ["events_treated", "events_comparison", *RESULTS]].isna().all()
+    assert masks.loc[answers["check"] == ("lag" if horizon == 365.0 else "half_way"), "answer"].all()
+
+
+@pytest.mark.parametrize("fewer", [0, 10])
+def test_a_check_that_leaves_out_nothing_or_enough_is_shown(fewer):
+    rows = [effect(), effect(role="check", events_treated=31 - fewer)]
+
+    assert not safe("estimates", rows)[1].any(axis=None)
+
+
+@pytest.mark.parametrize(("value", "is_hidden"), [(0.8, False), (0.79, True), (0.71, True), (0.7, False)])
+def test_few_events_that_a_check_leaves_out_are_told_by_a_mean_number_too(value, is_hidden):
+    both = {"measure": "mean_count_difference", "comparison_value": 0.5}
+    rows = [effect(**both, treated_value=0.8), effect(**both, treated_value=value, role="check")]
+
+    # Of 100 units 0.79 are 79 events: one less.
+    assert safe("estimates", rows)[1].loc[1, "estimate"] == is_hidden
 
 
 def test_checks_on_safe_estimates_are_shown():
@@ -577,6 +610,12 @@ def test_dfe_rounds_counts_to_10_and_rates_to_whole_per_cents():
 
     assert (row["n_treated"], row["n_comparison"], row["events_treated"], row["events_comparison"]) == (110, 290, 30, 80)
     assert (row["treated_value"], row["estimate"], row["conf_low"]) == (0.12, 0.12, 0.12)
+
+
+def test_mean_counts_are_rounded_like_rates():
+    frame, _ = safe("estimates", [effect(measure="mean_count_difference")], POLICIES["dfe"])
+
+    assert frame.loc[0, ["treated_value", "estimate", "conf_low"]].tolist() == [0.12, 0.12, 0.12]
 
 
 def test_rounding_keeps_ratios_times_and_p_values_as_they_are():

@@ -7,11 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from yoseval.reporting import technical, technical_effects, technical_method
+from yoseval.design.cloning import METHOD as CLONES
+from yoseval.design.methods import METHODS
+from yoseval.reporting import charts_effects, technical, technical_effects, technical_method, technical_outcomes
 from yoseval.reporting.pieces import together
 from yoseval.reporting.references import REFERENCES, cited_works
 from yoseval.reporting.tables import HIDDEN_NOTE
 from yoseval.reporting.technical_method import equation
+from yoseval.reporting.words import ESTIMAND_WORDS, METHOD_WORDS, method_words
 
 VERDICTS = ("likely_reduced", "likely_increased", "no_worthwhile_effect", "cannot_tell", "not_comparable", "not_evaluable")
 SECTIONS = (
@@ -24,9 +27,13 @@ SECTIONS = (
     technical_effects.estimates,
     technical_effects.sensitivity,
     technical_effects.detectable_change,
+    technical_outcomes.justice_data_lab,
+    technical_outcomes.not_yet_proven,
+    technical_outcomes.during_follow_up,
     technical_method.method,
     technical_method.limits,
     technical_effects.annex,
+    technical_outcomes.annex,
     technical_method.references,
     technical_method.provenance,
 )
@@ -124,6 +131,16 @@ def test_a_hazard_ratio_has_no_value_of_its_own_in_an_arm(run):
     assert "0.58 to 0.82" in row
 
 
+def test_mean_counts_are_shown_per_100(make_run):
+    run = make_run()
+    run.frames["estimates"].loc[0, ["measure", "treated_value", "comparison_value"]] = ["mean_count_difference", 0.842, 1.21]
+
+    html = technical_effects.estimates(run).html
+
+    row = re.search(r'<tr><th scope="row">reoffending: difference in mean number of events</th>(.*?)</tr>', html).group(1)
+    assert ["84.2 per 100" in row, "121.0 per 100" in row, "−8.4" in row] == [True] * 3
+
+
 def test_small_p_values_are_not_zero(run):
     assert "&lt; 0.001" in technical_effects.estimates(run).html
 
@@ -152,7 +169,7 @@ def test_a_hidden_estimate_is_marked(make_run):
 def test_numbers_of_an_unfair_comparison_are_in_the_annex_only(make_run, make_finding):
     run = make_run(findings=[make_finding(verdict="not_comparable", reasons="imbalance", grade="")])
 
-    body = together(*[s(run) for s in SECTIONS if s is not technical_effects.annex]).html
+    body = together(*[s(run) for s in SECTIONS if s not in (technical_effects.annex, technical_outcomes.annex)]).html
     annex = technical_effects.annex(run).html
 
     assert "12.4" not in plain(body)
@@ -210,15 +227,24 @@ def test_limits_depend_on_how_it_was_allocated(make_run, make_finding, randomise
     assert said in technical_method.limits(make_run(findings=[make_finding(randomised=randomised)])).html
 
 
+@pytest.mark.parametrize("method", [*METHODS, CLONES])
+def test_every_method_has_words_an_equation_and_a_work(method):
+    assert method_words(method) != method
+    assert method in METHOD_WORDS
+    assert technical_method._EQUATIONS[method]
+    assert all("<math" in equation(*pair).html for pair in technical_method._EQUATIONS[method])
+    assert charts_effects._SHORT_METHODS[method]
+    assert len(cited_works([method], [])) > len(cited_works([], []))
+
+
 def test_only_works_that_were_used_are_cited():
     plain_works = " ".join(cited_works(["entropy"], ["risk_difference"]))
 
     assert "Hainmueller" in plain_works
     assert "Cox proportional hazards" not in plain_works
     assert "E-value" not in plain_works
-    assert len(cited_works(["nearest", "overlap", "entropy", "randomised"], ["hazard_ratio"], has_e_value=True)) == len(
-        REFERENCES
-    )
+    assert "truncated survival data" not in plain_works
+    assert len(cited_works([*METHODS, CLONES], ["hazard_ratio"], has_e_value=True, has_delays=True)) == len(REFERENCES)
 
 
 def test_provenance_shows_versions_seed_digests_and_files(run):
@@ -282,3 +308,7 @@ def test_no_report_knows_children_where_the_study_has_none(make_run):
     words = plain(together(*[s(run) for s in SECTIONS if s is not technical.protocol]).html).lower()
 
     assert "child" not in words
+
+
+def test_every_estimand_of_the_menu_has_words():
+    assert {e for m in METHODS.values() for e in m.accepts} <= set(ESTIMAND_WORDS)

@@ -1,6 +1,7 @@
 """The claim grammar, branch by branch and measure by measure."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -210,6 +211,19 @@ def test_weak_hidden_bias_that_could_explain_is_said(make_finding, make_words):
             "children in the comparison group "
             "(usual supervision): about 0.5 months longer.",
         ),
+        (
+            {
+                "measure": "mean_count_difference",
+                "estimate": -0.123,
+                "conf_low": -0.2,
+                "conf_high": -0.046,
+                "treated_value": 0.842,
+                "comparison_value": 0.965,
+            },
+            "Mentoring likely reduced reoffending by between 4.6 and 20.0 reoffences per 100 children within 12 months.",
+            "Within 12 months there were 84.2 reoffences per 100 children who started it, against 96.5 per 100 similar "
+            "children in the comparison group (usual supervision): about 12.3 fewer per 100.",
+        ),
     ],
 )
 def test_each_measure_has_its_own_words(make_finding, make_words, changes, claim, arms):
@@ -247,7 +261,15 @@ def test_the_studys_own_words_are_used_everywhere(make_finding):
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 @pytest.mark.parametrize(
-    "measure", ["risk_difference", "risk_ratio", "hazard_ratio", "survival_difference", "restricted_mean_difference"]
+    "measure",
+    [
+        "risk_difference",
+        "risk_ratio",
+        "hazard_ratio",
+        "survival_difference",
+        "restricted_mean_difference",
+        "mean_count_difference",
+    ],
 )
 def test_what_is_confidential_never_shows_and_leaves_no_trace_of_emptiness(make_finding, make_words, verdict, measure):
     gone = dict.fromkeys(
@@ -403,6 +425,21 @@ def test_times_keep_their_unit():
     assert span("restricted_mean_difference", -0.3, 1.4, "months") == "between 0.3 months shorter and 1.4 months longer"
     assert difference("restricted_mean_difference", -0.3, "weeks") == "0.3 weeks shorter"
     assert magnitude("restricted_mean_difference", 1.2, "months") == "1.2 months"
+
+
+def test_numbers_of_events_are_said_per_100():
+    assert span("mean_count_difference", -0.078, 0.012) == "between 7.8 fewer and 1.2 more per 100"
+    assert difference("mean_count_difference", -0.123) == "12.3 fewer per 100"
+    assert magnitude("mean_count_difference", 0.1) == "10.0 per 100"
+    assert natural("mean_count_difference", -0.123) == "−12.3"
+
+
+def test_events_of_another_outcome_are_named_by_it(make_finding, make_words):
+    row = make_finding(measure="mean_count_difference", estimate=-0.1, treated_value=0.4, comparison_value=0.5)
+    noun = make_words().outcome("reoffended")
+    words = replace(make_words(), outcomes={"reoffended": replace(noun, noun="arrest")})
+
+    assert "there were 40.0 events of arrest per 100 children" in sentence(row, words)
 
 
 def test_printed_numbers_have_a_true_minus_and_no_negative_zero():

@@ -17,7 +17,7 @@ from yoseval.frames import check_frame
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.types import FollowUp
 from yoseval.sensitivity.bounds import linkage_bounds
-from yoseval.sensitivity.checks import CHECKS, Linked, assess_sensitivity
+from yoseval.sensitivity.checks import CHECKS, Lagged, Linked, assess_sensitivity
 from yoseval.sensitivity.hidden_bias import e_value, e_value_of_limit
 
 N = 600
@@ -31,24 +31,25 @@ def parts():
     happens = rng.random(N) < 0.9 - 0.035 * age - 0.12 * treated
     time = np.where(happens, rng.integers(1, 366, N), 365)
     frame = pd.DataFrame({"treated": treated, "age": age, "event": happens, "time": time})
+    frame = frame.assign(count=happens * rng.integers(1, 4, N), end=365.0)
     cohort = Cohort.from_frame(frame, treated="treated", covariates=["age"])
-    followup = FollowUp.from_frame(frame, event="event", time="time", horizon=365)
+    followup = FollowUp.from_frame(frame, event="event", time="time", horizon=365, count="count", followed="end")
     design, other = build_design(cohort, "entropy"), build_design(cohort, "overlap")
     return followup, design, other
 
 
-def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None, linked=None):
+def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None, linked=None, lagged=None):
     followup, own, other = parts
     chosen = design or own
     estimate = estimate_effect(followup, chosen, measure)
     others = [other] if alternatives is None else alternatives
     return estimate, assess_sensitivity(
-        estimate, followup, chosen, names or None, alternatives=others, noun=noun, linked=linked
+        estimate, followup, chosen, names or None, alternatives=others, noun=noun, linked=linked, lagged=lagged
     )
 
 
 def test_every_check_of_the_menu_is_put(parts):
-    _, checks = put(parts, linked=Linked(0.9, 0.9))
+    _, checks = put(parts, linked=Linked(0.9, 0.9), lagged=Lagged(parts[0], 30))
 
     assert [c.check for c in checks] == list(CHECKS)
 
@@ -132,6 +133,44 @@ def test_half_way_is_the_effect_at_half_the_horizon(parts):
     assert check.answer.startswith("After 182.5 days it was ")
 
 
+def after_lag(followup, days):
+    """Return the follow-up in which nobody who had the outcome in the first days had it again."""
+    early = followup.event & (followup.time <= days)
+    return replace(followup, time=np.where(early, 365.0, followup.time), event=followup.event & ~early)
+
+
+def test_the_lag_leaves_out_the_first_days_and_both_estimates_are_said(parts):
+    followup, design, _ = parts
+    later = after_lag(followup, 30)
+
+    estimate, (check,) = put(parts, "lag", lagged=Lagged(later, 30))
+
+    # Everybody is followed to the end, so that a risk is a weighted share.
+    happened = later.event[pd.Index(later.unit_id).get_indexer(design.cohort.units["unit_id"])]
+    share = [np.average(happened[arm], weights=design.weight[arm]) for arm in (design.treated, ~design.treated)]
+    (made,) = check.estimates
+    assert made.estimate == pytest.approx(share[0] - share[1], abs=1e-12)
+    assert made.estimate != estimate.estimate
+    assert check.question == "Does it matter when counting begins?"
+    assert check.answer.startswith("If offences of the first 30 days after time zero are not counted as reoffences, it is ")
+    said = re.findall(r"[+−]\d+\.\d(?= per 100)", check.answer)
+    assert said == [f"{100 * e.estimate:+.1f}".replace("-", "−") for e in (made, estimate)]
+
+
+def test_the_lag_is_no_verdict_on_the_estimate(parts):
+    _, (check,) = put(parts, "lag", lagged=Lagged(after_lag(parts[0], 30), 30))
+
+    assert check.agrees is None
+
+
+def test_without_a_lagged_follow_up_the_lag_is_not_asked_about(parts):
+    assert put(parts, "lag")[1] == ()
+
+
+def test_a_lag_after_which_nothing_happened_is_left_out(parts):
+    assert put(parts, "lag", lagged=Lagged(after_lag(parts[0], 365), 365))[1] == ()
+
+
 def test_hidden_bias_is_the_e_value_of_the_risk_ratio(parts):
     followup, design, _ = parts
     _, (check,) = put(parts, "hidden_bias", noun="reoffending")
@@ -172,6 +211,7 @@ def test_a_check_that_cannot_be_estimated_is_left_out(parts):
         ("risk_difference", r"[+−]\d+\.\d per 100 \([+−]\d+\.\d to [+−]\d+\.\d\)"),
         ("restricted_mean_difference", r"-?\d+\.\d\d days \(-?\d+\.\d\d to -?\d+\.\d\d\)"),
         ("hazard_ratio", r"\d\.\d\d \(\d\.\d\d to \d\.\d\d\)"),
+        ("mean_count_difference", r"[+−]\d+\.\d per 100 \([+−]\d+\.\d to [+−]\d+\.\d\)"),
     ],
 )
 def test_effects_are_worded_in_the_measures_own_unit(parts, measure, pattern):

@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from yoseval.frames import COLUMNS, Column
 from yoseval.records.schema import TABLES
+from yoseval.vocabulary import COLUMNS, Column
 
 BIN_WIDTH = 2.0
 NOT_RECORDED = "not recorded"

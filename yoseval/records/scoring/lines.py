@@ -41,7 +41,13 @@ _NOTED = {
 }
 
 
-def check_lines(tables: Mapping[str, ir.Table], extract_date: date, report: ReportLike | None = None) -> list[str]:
+def check_lines(
+    tables: Mapping[str, ir.Table],
+    extract_date: date,
+    report: ReportLike | None = None,
+    *,
+    scored: Mapping[str, pd.DataFrame] | None = None,
+) -> list[str]:
     r"""Return what the records can carry as text: tables, programmes, what is weakest, what contradicts itself.
 
     Parameters
@@ -52,6 +58,8 @@ def check_lines(tables: Mapping[str, ir.Table], extract_date: date, report: Repo
         The day the extract was taken.
     report : ReadReport, optional
         What reading set aside.
+    scored : mapping of DataFrame, optional
+        ``quality``, ``delivery`` and ``delivery_notes``, where they have been made already.
 
     Returns
     -------
@@ -62,13 +70,18 @@ def check_lines(tables: Mapping[str, ir.Table], extract_date: date, report: Repo
     --------
     >>> print("\\n".join(check_lines(records.tables, records.extract_date, records.report)))  # doctest: +SKIP
     """
-    notes = delivery_notes(tables, extract_date)
+    found = scored or {
+        "quality": quality_frame(tables, extract_date, report),
+        "delivery": delivery_frame(tables, extract_date),
+        "delivery_notes": delivery_notes(tables, extract_date),
+    }
+    notes = found["delivery_notes"]
     lines = [
         *_table_lines(tables, report),
         "",
-        *_programme_lines(delivery_frame(tables, extract_date), notes),
+        *_programme_lines(found["delivery"], notes),
         "",
-        *_weak_lines(quality_frame(tables, extract_date, report)),
+        *_weak_lines(found["quality"]),
         "",
         *_note_lines(notes),
     ]

@@ -33,30 +33,6 @@ FIRST_INDEX, LAST_INDEX = day(FIRST_INDEX_DATE), day(LAST_INDEX_DATE)
 FOLLOW_UP_MONTHS, WAIT_MONTHS = 12, 6
 
 
-def add_months(days: Indices, months: int) -> Indices:
-    """Add calendar months; a day that the month lacks becomes its last day.
-
-    Parameters
-    ----------
-    days : (n,) integers
-        Days since 1970.
-    months : int
-        How many.
-
-    Examples
-    --------
-    >>> add_months(np.array([30]), 1)  # 31 January 1970 becomes 28 February
-    array([58])
-    """
-    months_of = days.astype("datetime64[D]").astype("datetime64[M]")
-    into = days - months_of.astype("datetime64[D]").astype(np.int64)
-    then = months_of + months
-    first = then.astype("datetime64[D]").astype(np.int64)
-    last = (then + 1).astype("datetime64[D]").astype(np.int64) - 1
-    moved: Indices = np.minimum(first + into, last)
-    return moved
-
-
 def after(days: Indices, wait: Floats) -> Indices:
     """Return the date a whole number of days later; fractions of a day are dropped."""
     later: Indices = days + wait.astype(np.int64)

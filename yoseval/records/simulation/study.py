@@ -34,6 +34,7 @@ candidates = ["entropy", "nearest", "overlap"]
 estimand   = "ATT"
 covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "ete", "send", "disposal_type", "asset_plus.total"]
 history    = "prior_offences"
+moments    = 2                           # entropy: balance the squares of numbers besides their means
 
 [[outcomes]]                             # the first is the primary one
 name    = "reoffended"

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
-from yoseval.records.simulation.calendar import EXTRACT, FOLLOW_UP_MONTHS, MISSING, NEVER, WAIT_MONTHS, add_months
+from yoseval.records.calendar import add_months
+from yoseval.records.simulation.calendar import EXTRACT, FOLLOW_UP_MONTHS, MISSING, NEVER, WAIT_MONTHS
 from yoseval.records.simulation.offences import Candidates
 from yoseval.records.simulation.programmes import FULL_DOSE, Uptake
 

@@ -13,7 +13,8 @@ from yoseval.reporting.figures.style import COMPARISON_TEXT, MUTED, SIZE, TREATE
 Step: TypeAlias = dict[str, Any]
 
 _ARMS = (("treated", "Programme", 0.115, TREATED), ("comparison", "Comparison", 0.885, COMPARISON_TEXT))
-_BOX, _LOSS = 0.36, 0.44  # inches: height of a box, height of a loss
+_BOX, _LOSS, _LINE = 0.36, 0.44, 0.17  # inches: height of a box, least height of a loss, of each further line of its reason
+_WIDTH = 46  # characters of a reason in a line: what fits between the numbers of the two groups
 
 
 def flow_diagram(attrition: pd.DataFrame) -> Figure:
@@ -27,8 +28,9 @@ def flow_diagram(attrition: pd.DataFrame) -> Figure:
     """
     steps = flow_steps(attrition)
     losses = [s for s in steps[1:] if s["has_loss"]]
+    tall = [_height(s) for s in losses] or [_LOSS]
     with house_style():
-        height = 0.3 + 2 * _BOX + _LOSS * max(len(losses), 1) + 0.1
+        height = 0.3 + 2 * _BOX + sum(tall) + 0.1
         figure = new_figure(height)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(0, 1)
@@ -37,7 +39,7 @@ def flow_diagram(attrition: pd.DataFrame) -> Figure:
         end = height - _BOX - 0.06
         _draw_ends(axes, steps, 0.3, end)
         for i, step in enumerate(losses):
-            _draw_loss(axes, step, 0.3 + _BOX + _LOSS * (i + 0.5))
+            _draw_loss(axes, step, 0.3 + _BOX + sum(tall[:i]) + tall[i] / 2)
     return figure
 
 
@@ -51,6 +53,7 @@ def flow_steps(attrition: pd.DataFrame) -> list[Step]:
         found.append(
             {
                 "reason": str(rows["reason"].iloc[0]),
+                "stage": str(rows["stage"].iloc[0]),
                 "lost": lost,
                 "left": left,
                 "has_loss": any(v not in ("0", "") for v in lost.values()),
@@ -84,12 +87,32 @@ def _draw_ends(axes: Axes, steps: list[Step], start: float, end: float) -> None:
             )
         arrow = {"arrowstyle": "-|>", "color": MUTED, "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x, end - 0.02), (x, start + _BOX + 0.02), arrowprops=arrow)
-    axes.text(0.5, start + _BOX / 2, "read from the file", ha="center", va="center")
-    axes.text(0.5, end + _BOX / 2, "analysed", ha="center", va="center", fontweight="bold")
+    axes.text(0.5, start + _BOX / 2, first_words(steps), ha="center", va="center")
+    axes.text(0.5, end + _BOX / 2, last_words(steps), ha="center", va="center", fontweight="bold")
+
+
+def first_words(steps: list[Step]) -> str:
+    """Say where the flow begins: in a prepared file, or in the records."""
+    return "in the records" if steps and steps[0]["stage"] == "extract" else "read from the file"
+
+
+def last_words(steps: list[Step]) -> str:
+    """Say where the flow ends: with those analysed, or with those compared where no outcome was opened."""
+    is_open = bool(steps) and steps[-1]["stage"] == "design" and set(steps[-1]["left"].values()) != {"0"}
+    return "compared" if is_open else "analysed"
+
+
+def _lines(step: Step) -> list[str]:
+    """Return the whole reason in lines: nothing of it is cut off."""
+    return textwrap.wrap(step["reason"], _WIDTH) or [""]
+
+
+def _height(step: Step) -> float:
+    return _LOSS + _LINE * max(len(_lines(step)) - 2, 0)
 
 
 def _draw_loss(axes: Axes, step: Step, y: float) -> None:
-    axes.text(0.5, y, textwrap.fill(step["reason"], 46, max_lines=2, placeholder=" …"), ha="center", va="center", fontsize=SIZE)
+    axes.text(0.5, y, "\n".join(_lines(step)), ha="center", va="center", fontsize=SIZE)
     for arm, _, x, colour in _ARMS:
         if step["lost"][arm] in ("0", ""):
             continue

@@ -11,7 +11,13 @@ from yoseval.reporting.figures.style import COMPARISON, COMPARISON_TEXT, MUTED, 
 _ACROSS, _DOWN = 20, 5
 
 
-def icon_array(treated_per_100: float, comparison_per_100: float, *, did: str = "had the outcome") -> Figure:
+def icon_array(
+    treated_per_100: float,
+    comparison_per_100: float,
+    *,
+    did: str = "had the outcome",
+    group: str = "Started the programme",
+) -> Figure:
     """Draw two arrays of 100 people side by side, filled where the outcome happened.
 
     Parameters
@@ -20,6 +26,8 @@ def icon_array(treated_per_100: float, comparison_per_100: float, *, did: str = 
         Between 0 and 100; rounded to whole people.
     did : str
         What the filled ones did, a verb phrase in the past.
+    group : str
+        What those of the first group did, over their icons.
 
     Raises
     ------
@@ -32,7 +40,7 @@ def icon_array(treated_per_100: float, comparison_per_100: float, *, did: str = 
     with house_style():
         figure = new_figure(1.62)
         arms = (
-            ("Started the programme", treated_per_100, TREATED, TREATED),
+            (group, treated_per_100, TREATED, TREATED),
             ("Comparison group", comparison_per_100, COMPARISON, COMPARISON_TEXT),
         )
         for i, (name, value, fill, ink) in enumerate(arms):
