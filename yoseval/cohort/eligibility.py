@@ -18,7 +18,6 @@ from yoseval.cohort.protocol import TrialProtocol
 from yoseval.records.engine import Engine
 from yoseval.records.scoring.delivery_steps import is_given
 
-#: Offences dated in this half-open span count as new: after the index event, up to time zero.
 _EPOCH = np.datetime64("1970-01-01", "D")
 
 
