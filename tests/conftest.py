@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from yoseval.cohort.protocol import read_study
 from yoseval.cohort.simulate import SimulatedProgramme, simulate_cohort
 from yoseval.evaluation.portfolio import evaluate_portfolio
-from yoseval.reporting.run_folder import save_run
+from yoseval.reporting.run_folder import PUBLIC_FRAMES, save_run
 
 # As in ``map_tasks``: workers of a test run would only get in each other's way with threads of their own.
 threadpool_limits(limits=1, user_api="blas")
@@ -96,6 +96,12 @@ def service_study(service_folder):
 def service_portfolio(service_study):
     """Every programme of the service, judged together."""
     return evaluate_portfolio(service_study, seed=3)
+
+
+@pytest.fixture(scope="session")
+def effect_frames(service_portfolio):
+    """The raw frames of the service that every run has: those that ``disclosure.protect`` has rules for."""
+    return {name: service_portfolio.frames()[name] for name in PUBLIC_FRAMES}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@
     ├── NotEvaluableError       12   no programme can be evaluated
     │   ├── DesignError              a fair comparison could not be built
     │   └── EstimationError          an effect could not be estimated
-    │       └── FollowUpTooShortError    nobody was followed to the horizon
+    │       ├── FollowUpTooShortError    nobody was followed to the horizon
+    │       └── TooFewEventsError        an arm lacks events, or units without
     ├── ReportError             13   a report could not be rendered
     └── EnvironmentFault        14   disk, permission, lock
 
@@ -78,6 +79,10 @@ class EstimationError(NotEvaluableError):
 
 class FollowUpTooShortError(EstimationError):
     """Nobody of an arm was followed to the horizon."""
+
+
+class TooFewEventsError(EstimationError):
+    """An arm lacks events, or units without one, or anybody whose outcome is known."""
 
 
 class ReportError(YosevalError):

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from yoseval.errors import DataError
-from yoseval.vocabulary import COLUMNS, FRAMES
+from yoseval.layouts import FRAMES
+from yoseval.vocabulary import COLUMNS
 
 _DTYPES = {"text": "object", "float": "float64", "integer": "Int64", "flag": "boolean"}
 

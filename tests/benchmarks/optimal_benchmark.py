@@ -18,6 +18,8 @@ from yoseval.design.cardinality import largest_balanced, largest_profile
 from yoseval.design.full import SetLimits, full_match
 from yoseval.design.optimal import optimal_match
 
+HARD = ((60_000, 0.5, 0.05), (60_000, 2.0, 0.2), (24_000, 0.5, 0.05), (22_000, 1.0, 0.2), (20_000, 1.0, 0.2))
+
 
 def arms(n_treated, n_comparison, shift=0.5, seed=1):
     """Return scores with 8 decimals and who was treated."""
@@ -93,6 +95,11 @@ def main():
     show("optimal pairs, 20,000 x 60,000, caliper 0.2", optimal_match, score, treated, caliper=0.2)
     narrow, few = arms(5_000, 7_000, shift=1.0)
     show("optimal pairs, 5,000 x 7,000, caliper that leaves a fifth", optimal_match, narrow, few, caliper=0.2)
+    for n_comparison, shift, caliper in HARD:
+        crowd, many = arms(20_000, n_comparison, shift=shift)
+        left = int((optimal_match(crowd, many, caliper=caliper)[many] < 0).sum())
+        name = f"optimal pairs, 20,000 x {n_comparison:,}, caliper {caliper} leaves {left:,}"
+        show(name, optimal_match, crowd, many, caliper=caliper)
     space = np.random.default_rng(2).normal(size=(10_000, 8))
     show("optimal pairs in 8 dimensions, 1,000 x 9,000", optimal_match, space, np.arange(10_000) < 1_000)
     score, treated = arms(3_000, 7_000)
@@ -100,11 +107,12 @@ def main():
     show("full, 3,000 + 7,000, from 1/5 to 5", full_match, score, treated, limits=SetLimits(0.2, 5.0))
     show("full, 3,000 + 7,000, from 1/5 to 5, a tenth may go", full_match, score, treated, limits=SetLimits(0.2, 5.0, 0.1))
     show("full in 8 dimensions, 3,000 + 7,000", full_match, space, treated)
-    values = np.random.default_rng(3).normal(size=(20_400, 27))
-    arm = np.arange(20_400) < 400
-    values[arm, :5] += 0.4
     narrow = np.full(27, 0.05)
-    show("cardinality, 400 + 20,000, 27 terms", largest_balanced, values, arm, narrow)
+    for n_treated in (6_000, 2_000, 400):
+        values = np.random.default_rng(3).normal(size=(n_treated + 20_000, 27))
+        arm = np.arange(len(values)) < n_treated
+        values[arm, :5] += 0.4
+        show(f"cardinality, {n_treated:,} + 20,000, 27 terms", largest_balanced, values, arm, narrow)
     show("profile, 20,000, 27 terms", largest_profile, values[~arm], values[arm].mean(axis=0), narrow)
 
 

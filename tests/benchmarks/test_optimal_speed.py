@@ -47,6 +47,20 @@ def test_on_one_score_exact_matching_grows_hardly_faster_than_the_sample(work, s
     assert taken < limit_seconds
 
 
+def test_a_caliper_that_leaves_thousands_takes_no_longer():
+    rng = np.random.default_rng(1)
+    treated = np.arange(42_000) < 20_000
+    score = np.round(rng.normal(size=42_000) + treated, 8)
+
+    began = time.process_time()
+    set_id = optimal_match(score, treated, caliper=0.2)
+    taken = time.process_time() - began
+
+    assert (set_id[treated] < 0).sum() > 5_000
+    # Measured 0.5 s; all pairs within the caliper are 25 million.
+    assert taken < 4.0
+
+
 def test_a_profile_of_twenty_thousand_takes_a_few_seconds():
     values = np.random.default_rng(3).normal(size=(20_000, 20))
 

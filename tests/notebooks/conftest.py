@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from yoseval.reporting.disclosure import HIDDEN_MARK
+from yoseval.reporting.policies import HIDDEN_MARK
+from yoseval.reporting.disclosure_balance import BALANCE_FRAMES
 from yoseval.reporting.disclosure_outcomes import OUTCOME_FRAMES
 from yoseval.reporting.run_folder import PUBLIC_FRAMES
 
@@ -37,7 +38,7 @@ def example_run(tmp_path_factory):
     findings = [made.finding(), made.finding(**hostile), made.finding(programme="c", name="Sport", verdict="not_evaluable")]
     run = made.safe_run(findings=findings)
     folder = tmp_path_factory.mktemp("run")
-    for name in (*PUBLIC_FRAMES, *OUTCOME_FRAMES):
+    for name in (*PUBLIC_FRAMES, *OUTCOME_FRAMES, *BALANCE_FRAMES):
         cells = run.frame(name).astype(object)
         cells = cells.where(cells.notna(), "").mask(run.hidden(name).to_numpy(dtype=bool), HIDDEN_MARK)
         cells.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -54,6 +54,8 @@ def test_changing_every_outcome_leaves_lock_and_designs_byte_identical(folder: P
     assert after.digests() == before.digests()
     for name, frame in before.private_frames().items():
         assert after.private_frames()[name].to_csv() == frame.to_csv()
+    for name in ("candidates", "kept_and_dropped"):
+        assert after.frames()[name].to_csv() == before.frames()[name].to_csv()
 
 
 def test_unreadable_outcomes_do_not_disturb_a_design(folder: Path, tmp_path: Path) -> None:

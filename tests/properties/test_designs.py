@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yoseval.cohort.build import Cohort
+from yoseval.design.arm_statistics import balance_statistics
 from yoseval.design.methods import build_design, design_digest
 from yoseval.design.nearest import nearest_match
 from yoseval.design.strata import weights_from_strata
@@ -176,3 +177,26 @@ def test_the_unit_in_which_age_is_measured_changes_no_weight(method, seed, unit)
     one, other = (designed(f, method) for f in (frame, frame.assign(age=frame["age"] * unit)))
 
     assert one == other if isinstance(one, str) else one.weight == pytest.approx(other.weight, abs=1e-9)
+
+
+@LAWS
+@given(
+    st.integers(2, 120),
+    st.integers(2, 120),
+    st.sampled_from([(0.0, True), (1.0, True), (0.1, False), (3.0, False), (-7.3, False)]),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_last_digits_of_a_constant_change_no_standardised_difference(n, m, constant, pooled, seed):
+    rng = np.random.default_rng(seed)
+    value, is_flag = constant
+    treated = np.arange(n + m) < n
+    others = rng.integers(0, 2, n + m) if is_flag else rng.normal(size=n + m)
+    columns = np.column_stack([np.where(treated, value, others), np.full(n + m, value)])
+    noisy = columns + np.where(treated, rng.choice([-1e-15, 0.0, 1e-15], n + m), 0.0)[:, None]
+    weight, flags = rng.random(n + m) + 0.01, np.array([is_flag, is_flag])
+
+    exact, found = (balance_statistics(x, flags, treated, weight, pooled=pooled).std_mean_diff for x in (columns, noisy))
+
+    assert found == pytest.approx(exact, rel=1e-10, abs=1e-10, nan_ok=True)
+    assert found[1] == 0.0

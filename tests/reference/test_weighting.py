@@ -1,4 +1,4 @@
-"""Overlap and entropy weights agree with R, by r/03_weighting.R."""
+"""Overlap and entropy weights: accuracy, order, balance and refits; the weights themselves: test_stored_weighting.py."""
 
 import json
 from pathlib import Path
@@ -39,49 +39,6 @@ def study(request):
     return Study(request.param)
 
 
-def test_overlap_weights_are_those_of_r(study):
-    wanted, treated = study.r["weights"]["overlap"], study.treated
-
-    weighting = overlap_weighting(study.matrix, treated)
-
-    # R does not make them sum to one within an arm.
-    weight = weighting.weight * np.where(treated, wanted["sum_treated"], wanted["sum_control"])
-    raw = np.where(treated, 1 - weighting.score, weighting.score)
-    assert weight == pytest.approx(raw, rel=1e-6)
-    assert weight[:10] == pytest.approx(wanted["first10"], rel=1e-6)
-    assert [raw[treated].sum(), raw[~treated].sum()] == pytest.approx([wanted["sum_treated"], wanted["sum_control"]], rel=1e-6)
-    assert [raw.max(), raw.min()] == pytest.approx([wanted["max"], wanted["min"]], rel=1e-6)
-
-
-def test_effective_sizes_of_overlap_weights_are_those_of_r(study):
-    wanted, treated = study.r["weights"]["overlap"], study.treated
-
-    weight = overlap_weighting(study.matrix, treated).weight
-
-    assert effective_size(weight[treated]) == pytest.approx(wanted["ess_treated"], rel=1e-6)
-    assert effective_size(weight[~treated]) == pytest.approx(wanted["ess_control"], rel=1e-6)
-
-
-def test_means_under_overlap_weights_are_those_of_r(study):
-    weight, terms = overlap_weighting(study.matrix, study.treated).weight, study.matrix.terms
-
-    for row in study.r["balance"]["overlap"]:
-        column = study.matrix.values[:, [t.replace(": ", "") for t in terms].index(row["term"])]
-        assert weight[study.treated] @ column[study.treated] == pytest.approx(row["mean_treated"], rel=1e-6)
-        assert weight[~study.treated] @ column[~study.treated] == pytest.approx(row["mean_control"], rel=1e-6)
-
-
-def test_entropy_weights_are_those_of_r(study):
-    wanted, treated = study.r["entropy_balance"], study.treated
-
-    weight = entropy_weighting(study.matrix, treated).weight[~treated]
-
-    assert weight[:10] == pytest.approx(wanted["first10_control"], rel=1e-6)
-    assert effective_size(weight) == pytest.approx(wanted["ess_control"], rel=1e-6)
-    assert weight.max() == pytest.approx(wanted["max_weight_normalised_to_n_treated"], rel=1e-6)
-    assert weight.sum() == pytest.approx(treated.sum(), rel=1e-10)
-
-
 def test_means_under_entropy_weights_are_at_least_as_close_as_in_r(study):
     weight, treated = entropy_weighting(study.matrix, study.treated).weight, study.treated
 
@@ -113,9 +70,6 @@ def test_unweighted_differences_of_numbers_are_those_of_r(study):
     assert pooled_sd.loc[numeric, "std_mean_diff"].to_numpy() == pytest.approx(wanted["smd_sd_pooled"].to_numpy(), rel=1e-9)
 
 
-OUTCOMES = {"lalonde": ("re78", "employed"), "rossi": ("arrest",)}
-
-
 def stacked_estimate(y, treated, weighting):
     """Weighted difference of means with its error, stacked with the equations of the estimated weights."""
     w, means, influence, slope = weighting.weight, [], np.zeros(len(y)), np.zeros(len(y))
@@ -125,21 +79,6 @@ def stacked_estimate(y, treated, weighting):
         influence[arm] = w[arm] * slope[arm]
     corrected = influence + weighting.estimation.influence @ (weighting.estimation.gradient.T @ slope)
     return means, np.sqrt(corrected @ corrected)
-
-
-@pytest.mark.parametrize(("name", "outcome"), [(n, o) for n, outcomes in OUTCOMES.items() for o in outcomes])
-def test_overlap_weights_and_their_estimation_give_the_stacked_error_of_r(name, outcome):
-    study = Study(name)
-    study.frame["employed"] = (study.frame["re78"] > 0).astype(float) if name == "lalonde" else 0.0
-    wanted = study.r["outcomes"][outcome]["m_estimation_with_estimated_score"]["overlap"]
-
-    means, error = stacked_estimate(
-        study.frame[outcome].to_numpy(dtype=float), study.treated, overlap_weighting(study.matrix, study.treated)
-    )
-
-    assert means == pytest.approx([wanted["mean_treated"], wanted["mean_control"]], rel=1e-6)
-    # R's bread is a numeric derivative.
-    assert error == pytest.approx(wanted["se_difference"], rel=1e-5)
 
 
 @pytest.mark.parametrize("method", [overlap_weighting, entropy_weighting])

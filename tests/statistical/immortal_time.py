@@ -15,8 +15,10 @@ from ibis.expr import types as ir
 
 from yoseval.arrays import AnyArray, Flags, Indices, Texts
 from yoseval.cohort.build import Cohort
+from yoseval.cohort.design_section import DesignSection
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.sections import DesignSection, OutcomeSection, StudyFile
+from yoseval.cohort.sections import StudyFile
 from yoseval.cohort.trials import BuiltTrial, build_trials
 from yoseval.design.cloning import clone_design
 from yoseval.design.methods import build_design

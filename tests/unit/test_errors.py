@@ -14,6 +14,7 @@ from yoseval.errors import (
     NotEvaluableError,
     ReportError,
     StudyError,
+    TooFewEventsError,
     UsageError,
     YosevalError,
     listed,
@@ -28,6 +29,7 @@ CODES = {
     DesignError: 12,
     EstimationError: 12,
     FollowUpTooShortError: 12,
+    TooFewEventsError: 12,
     ReportError: 13,
     EnvironmentFault: 14,
 }

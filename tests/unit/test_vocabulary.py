@@ -8,8 +8,9 @@ from yoseval.cohort.protocol import read_study
 from yoseval.errors import DataError
 from yoseval.evaluation.portfolio import evaluate_portfolio
 from yoseval.frames import check_frame, make_frame
+from yoseval.layouts import FRAMES
 from yoseval.reporting.run_folder import PUBLIC_FRAMES, open_run, save_run
-from yoseval.vocabulary import COLUMNS, FRAMES
+from yoseval.vocabulary import COLUMNS
 
 ROSSI = Path(__file__).parents[2] / "data" / "rossi"
 PRIVATE_FRAMES = {"design_units", "followup_units", "ledger_units"}

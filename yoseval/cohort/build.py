@@ -5,7 +5,7 @@ alone. It holds nothing that happened after time zero.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,14 @@ from yoseval.errors import DataError
 from yoseval.frames import make_frame
 
 ROLES = ("unit_id", "person_id", "treated")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coding:
+    """The coded covariates of certain units; they hold for that very frame and no other."""
+
+    units: pd.DataFrame
+    matrix: CovariateMatrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +47,11 @@ class Cohort:
     history : str
         A covariate that counts offending before time zero, on which the prognostic score is fitted;
         empty where none was declared.
+    cluster : str
+        A column of ``units`` that names the taught group or the area in which children are dependent; empty where none was
+        declared. A unit without a value is in no group.
+    coding : Coding, optional
+        The covariates of ``units`` as they were coded before, so that it is not done twice.
     """
 
     programme: str
@@ -47,6 +60,8 @@ class Cohort:
     attrition: pd.DataFrame
     randomised: bool = False
     history: str = ""
+    cluster: str = ""
+    coding: Coding | None = None
 
     @classmethod
     def from_frame(
@@ -60,6 +75,7 @@ class Cohort:
         programme: str = "programme",
         randomised: bool = False,
         history: str = "",
+        cluster: str = "",
     ) -> "Cohort":
         """Build a cohort from any data frame.
 
@@ -81,6 +97,8 @@ class Cohort:
             True where the programme was allocated at random.
         history : str
             A covariate on which the prognostic score is fitted.
+        cluster : str
+            Column that names taught groups or areas in which children are dependent.
 
         Raises
         ------
@@ -93,14 +111,15 @@ class Cohort:
         >>> Cohort.from_frame(frame, treated="started", covariates=["age"]).treated.sum()
         np.int64(1)
         """
-        wanted = [c for c in (treated, id, *covariates, *exact) if c is not None]
-        _require_columns(frame, wanted)
-        refuse_reserved([*covariates, *exact])
+        own = [*covariates, *exact, *([cluster] if cluster else [])]
+        _require_columns(frame, [c for c in (treated, id, *own) if c is not None])
+        refuse_reserved(own)
         identities = _identities(frame, id)
-        columns = {c: frame[c].to_numpy() for c in dict.fromkeys([*covariates, *exact])}
+        columns = {c: frame[c].to_numpy() for c in dict.fromkeys(own)}
         units = pd.DataFrame({"unit_id": identities, "person_id": identities, "treated": _as_flags(frame[treated]), **columns})
         flow = starting_flow(programme, units["treated"].to_numpy(dtype=bool))
-        return cls(programme, in_content_order(units, tuple(covariates)), tuple(covariates), flow, randomised, history)
+        ordered = in_content_order(units, tuple(covariates))
+        return cls(programme, ordered, tuple(covariates), flow, randomised, history, cluster)
 
     @property
     def treated(self) -> Flags:
@@ -110,7 +129,25 @@ class Cohort:
 
     def matrix(self) -> CovariateMatrix:
         """Return the covariates coded as numbers, in the order of ``units``."""
+        if self.coding is not None and self.coding.units is self.units:
+            return self.coding.matrix
         return code_covariates(self.units, self.covariates)
+
+    def coded(self) -> "Cohort":
+        """Return the same cohort with its covariates coded once and for all."""
+        return replace(self, coding=Coding(self.units, self.matrix()))
+
+    def resampled(self, rows: Indices) -> "Cohort":
+        """Return the units at the positions ``rows``, (m,) rising integers, as often as they are named.
+
+        Covariates stay coded as they are here, a level that was not drawn included. Ids are running numbers: a child drawn
+        twice is two children.
+        """
+        matrix = self.matrix()
+        ids = np.arange(1, len(rows) + 1)
+        units = self.units.take(rows).reset_index(drop=True).assign(unit_id=ids, person_id=ids)
+        values = np.asfortranarray(matrix.values[rows])
+        return replace(self, units=units, coding=Coding(units, replace(matrix, values=values)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the flow of units as the public frame ``attrition``."""

@@ -129,6 +129,7 @@ def read_cohort(prepared: PreparedFile, protocol: TrialProtocol) -> Cohort:
         flow,
         randomised=design.method == "randomised",
         history=design.history,
+        cluster=design.cluster,
     )
 
 
@@ -155,7 +156,7 @@ def _row_numbers(n: int) -> Texts:
 
 
 def _refuse_outcomes(study: Study, seen_by_design: list[str]) -> None:
-    outcomes = {c for o in study.file.outcomes for c in (o.event_column, o.time_column)}
+    outcomes = {c for o in study.file.outcomes for c in o.columns}
     both = sorted(outcomes.intersection(seen_by_design))
     if both:
         raise StudyError(
@@ -166,7 +167,7 @@ def _refuse_outcomes(study: Study, seen_by_design: list[str]) -> None:
 def _require_outcome_columns(study: Study) -> None:
     """Look at the header alone, so that a missing outcome column is known before any work is done."""
     header = read_header(study.cohort_file)
-    wanted = dict.fromkeys(c for o in study.file.outcomes for c in (o.event_column, o.time_column))
+    wanted = dict.fromkeys(c for o in study.file.outcomes for c in o.columns)
     absent = [c for c in wanted if c not in header]
     if absent:
         raise DataError(

@@ -14,16 +14,16 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from yoseval.cohort.design_section import DesignSection
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.profiles import Profile, find_profile
 from yoseval.cohort.sections import (
     AS_PREPARED,
     CohortSection,
-    DesignSection,
     DisclosureSection,
     EligibilitySection,
     EngineSection,
     LinkageSection,
-    OutcomeSection,
     PortfolioSection,
     StudyFile,
     StudySection,

@@ -33,6 +33,12 @@ candidates = ["entropy", "nearest", "overlap"]
 estimand   = "ATT"                       # the effect on those who started; capabilities() lists what each method can give
 covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "area", "school_hours"]
 history    = "prior_offences"            # offending before time zero: the prognostic score is fitted on it
+# cluster  = "team"                      # column of taught groups or areas in which children are alike; empty where in none
+# variance = "auto"                      # or sandwich, jackknife, cr2, abadie_imbens (nearest with replace = true)
+# missing  = "multiple_imputation"       # what was not recorded: "category" (of its own, the default), or imputed several times
+# imputations = 20                       # how often, 2 or more; outcomes have no part in it
+# imputation_seed = 0
+# subgroups = ["sex", "area"]            # covariates within each of whose values balance is shown besides
 # exact    = ["sex"]                     # nearest: match only within these
 # caliper  = 0.2                         # nearest: in standard deviations of the logit of the score; "none" for none
 # ratio    = 1                           # nearest: comparison children for each
@@ -49,7 +55,9 @@ noun         = "reoffending"             # "likely reduces reoffending"
 event        = "reoffended"              # 1 = it happened (or censored = "...", 1 = it did not)
 days         = "days_to_reoffence"       # time to the event or to the end of follow-up (or weeks, months)
 horizon_days = 365
-measure      = "risk_difference"         # or risk_ratio, survival_difference, restricted_mean_difference, hazard_ratio
+measure      = "risk_difference"         # risk_ratio, odds_ratio, survival_difference, restricted_mean_difference, hazard_ratio
+# adjustment = "none"                    # g_computation, aipw, tmle: a model of the outcome on top of the design
+# bootstrap  = 1000                      # an interval from designs built again on children drawn anew, as a check
 
 [[outcomes]]
 name         = "days_free"

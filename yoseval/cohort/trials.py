@@ -80,7 +80,7 @@ class BuiltTrial:
         design = protocol.design
         units = self.units.drop(columns=["time_zero", "index_date"])
         names, is_random = covariates_of(protocol), design.method == "randomised"
-        return Cohort(protocol.programme, units, names, self.flow, is_random, design.history)
+        return Cohort(protocol.programme, units, names, self.flow, is_random, design.history, design.cluster)
 
     def shares_not_recorded(self, protocol: TrialProtocol) -> dict[str, float]:
         """Return which share of the units each covariate of the protocol is not recorded for."""
@@ -151,7 +151,7 @@ def build_trials(
     protocols = _protocols(study, registered)
     for protocol in protocols:
         require_licence(protocol)
-        names = [c for c in (*covariates_of(protocol), *protocol.design.exact) if c != CONCURRENT]
+        names = [c for c in (*covariates_of(protocol), *protocol.design.carried) if c != CONCURRENT]
         refuse_reserved(names)
         check_names(names, records.tables)
     sketches = _sketches(records, study, protocols, registered)
@@ -284,7 +284,7 @@ def _with_covariates(
     records: Records, sketches: Sequence[_Sketch], judged: Sequence[list[Criterion]], found: Sequence[Known]
 ) -> tuple[BuiltTrial, ...]:
     eligible = [~np.any([c.fails for c in own], axis=0) for own in judged]
-    names = list(dict.fromkeys(c for s in sketches for c in (*covariates_of(s.protocol), *s.protocol.design.exact)))
+    names = list(dict.fromkeys(c for s in sketches for c in (*covariates_of(s.protocol), *s.protocol.design.carried)))
     moments, places = _moments(records, sketches, eligible, "eligible_moments")
     frame = baseline_frame(records.engine, records.tables, moments, [c for c in names if c != CONCURRENT])
     others = records.engine.frame(open_programmes(records.tables, moments))
@@ -302,7 +302,7 @@ def _built(
     people = sketch.children["person_id"].to_numpy(dtype=object)[candidates.child]
     ids = _unit_ids(people, candidates, nested=protocol.time_zero is not None and protocol.time_zero.rule == "nested")
     names = covariates_of(protocol)
-    wanted = dict.fromkeys([*names, *protocol.design.exact])
+    wanted = dict.fromkeys([*names, *protocol.design.carried])
     columns = {c: frame[c].to_numpy()[place[kept]] for c in wanted if c != CONCURRENT}
     columns |= {CONCURRENT: _how_many(known.others_open[kept])} if CONCURRENT in wanted else {}
     units = pd.DataFrame(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yoseval.arrays import Flags, Floats, Indices
+from yoseval.design.spreads import beyond_rounding, largest_values, real_difference, standardise
 
 BLOCK = 4096  # rows of one step of a sum
 
@@ -34,10 +35,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SortedColumns:
-    """Columns (n, k), which of them are 0/1 (k,), and the order of each that is not."""
+    """Columns (n, k), which of them are 0/1 (k,), their largest absolute values (k,), and the order of each that is not 0/1."""
 
     values: Floats
     is_flag: Flags
+    largest: Floats
     orders: tuple[Order | None, ...]
 
 
@@ -57,7 +59,7 @@ def sort_columns(values: Floats, is_flag: Flags) -> SortedColumns:
         For ``compare_arms``.
     """
     orders = tuple(None if flag else _order(values[:, j]) for j, flag in enumerate(is_flag))
-    return SortedColumns(values, is_flag, orders)
+    return SortedColumns(values, is_flag, largest_values(values, is_flag), orders)
 
 
 def compare_arms(columns: SortedColumns, treated: Flags, weight: Floats, spread: Floats) -> ArmStatistics:
@@ -84,17 +86,16 @@ def compare_arms(columns: SortedColumns, treated: Flags, weight: Floats, spread:
         np.multiply(weight, arm, out=shares[:, j])
         shares[:, j] /= shares[:, j].sum()
     means = _means(columns.values, shares)
-    difference = means[:, 0] - means[:, 1]
-    # Means of constants differ by rounding only; that is no difference.
-    difference[np.abs(difference) <= 1e-12 * np.abs(means[:, 0])] = 0.0
+    difference = real_difference(means[:, 0] - means[:, 1], columns.largest)
     ratio, ks = np.full(len(spread), np.nan), np.abs(difference)
     signed, rest = shares[:, 0] - shares[:, 1], [_rest(shares[:, a]) for a in (0, 1)]
     for j, order in enumerate(columns.orders):
         if order is not None:
-            over, under = (_variance(columns.values[:, j], shares[:, a], means[j, a], rest[a]) for a in (0, 1))
+            raw = np.array([_variance(columns.values[:, j], shares[:, a], means[j, a], rest[a]) for a in (0, 1)])
+            over, under = beyond_rounding(raw, columns.largest[j], columns.is_flag[j])
             ratio[j] = over / under if under > 0 else np.nan
             ks[j] = _largest_gap(order, signed)
-    smd = np.divide(difference, spread, out=np.where(difference == 0, 0.0, np.nan), where=spread > 0)
+    smd = standardise(difference, spread)
     return ArmStatistics(means[:, 0].copy(), means[:, 1].copy(), smd, ratio, ks)
 
 
@@ -102,20 +103,29 @@ def reference_spread(columns: SortedColumns, treated: Flags, *, pooled: bool) ->
     r"""Return the SD that differences are divided by, (k,) floats, always of the unweighted groups.
 
     That of the treated, or :math:`\sqrt{(s_1^2 + s_0^2)/2}` if ``pooled``; of a 0/1 column :math:`s^2 = p(1 - p)`, of others
-    with the divisor n - 1.
+    with the divisor n - 1. What does not vary among the treated has nothing to be divided by there: it is divided by the
+    pooled SD too, so that arms which differ on it fail the gate by how much they differ. MatchIt also falls back on both
+    arms (its versions differ in how these are pooled).
+
+    Parameters
+    ----------
+    columns : SortedColumns
+        From ``sort_columns``.
+    treated : (n,) booleans
+        True where the unit started the programme.
+    pooled : bool
+        Standardise by both arms.
+
+    Returns
+    -------
+    (k,) floats
+        Exactly 0 where nothing varies in either arm.
     """
-    variances = []
-    for arm in (treated, ~treated) if pooled else (treated,):
-        n = int(arm.sum())
-        inside = arm / n
-        mean = _means(columns.values, inside[:, None])[:, 0]
-        spread = mean * (1.0 - mean)
-        for j in np.flatnonzero(~columns.is_flag):
-            spread[j] = _variance(columns.values[:, j], inside, mean[j], 1.0 - 1.0 / n) if n > 1 else 0.0
-        # A constant's variance is rounding, not spread.
-        variances.append(np.where(spread > 1e-24 * mean**2, spread, 0.0))
-    sd: Floats = np.sqrt(np.mean(variances, axis=0))
-    return sd
+    own = _variances(columns, treated)
+    if not pooled and own.all():
+        return np.sqrt(own)
+    both = (own + _variances(columns, ~treated)) / 2.0
+    return np.sqrt(both if pooled else np.where(own > 0, own, both))
 
 
 def balance_statistics(
@@ -124,7 +134,8 @@ def balance_statistics(
     r"""Compare two weighted arms on each column.
 
     :math:`\mathrm{SMD} = (\bar x_1 - \bar x_0) / s` with weighted means, and :math:`s` the SD of the *unweighted*
-    treated, or :math:`\sqrt{(s_1^2 + s_0^2)/2}` if ``pooled``; of a 0/1 column :math:`s^2 = p(1 - p)`. The variance
+    treated, or :math:`\sqrt{(s_1^2 + s_0^2)/2}` if ``pooled`` or nothing varies among the treated; of a 0/1 column
+    :math:`s^2 = p(1 - p)`. The variance
     ratio is :math:`s_1^2 / s_0^2` of weighted variances with the divisor :math:`1 - \sum w^2` (weights summing to
     one); KS is the largest gap between the weighted distribution functions. All as in MatchIt.
 
@@ -144,7 +155,7 @@ def balance_statistics(
     Returns
     -------
     ArmStatistics
-        SMD is not a number where :math:`s = 0` and the means differ.
+        SMD is 0 where means differ by rounding only, and not a number where they differ and neither arm varies.
 
     Examples
     --------
@@ -172,6 +183,17 @@ def _means(values: Floats, shares: Floats) -> Floats:
         rows = slice(first, first + BLOCK)
         total += values[rows].T @ shares[rows]
     return total
+
+
+def _variances(columns: SortedColumns, arm: Flags) -> Floats:
+    """Return the variance of each column in an unweighted group, (k,) floats: exactly 0 of a constant."""
+    n = int(arm.sum())
+    # Counts first: a share of all is 1 exactly, where a sum of n shares of 1/n is not.
+    mean = _means(columns.values, arm.astype(np.float64)[:, None])[:, 0] / n
+    variance = mean * (1.0 - mean)
+    for j in np.flatnonzero(~columns.is_flag):
+        variance[j] = _variance(columns.values[:, j], arm / n, mean[j], 1.0 - 1.0 / n) if n > 1 else 0.0
+    return beyond_rounding(variance, columns.largest, columns.is_flag)
 
 
 def _rest(share: Floats) -> float:

@@ -5,11 +5,12 @@ be looked at, not to pass or fail.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Flags, Floats
+from yoseval.arrays import Flags, Floats, Indices, Texts
 from yoseval.cohort.covariates import NOT_RECORDED, CovariateMatrix
 from yoseval.design.arm_statistics import ArmStatistics, compare_arms, reference_spread, sort_columns
 from yoseval.design.balance import is_about_treated
@@ -20,6 +21,23 @@ from yoseval.frames import join_frames, make_frame
 
 ALL = "all covariates together"
 MOST_STEPS = 20
+_BLOCK = 64  # products held at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Products:
+    """Names of m products, which of them are 0/1, the two columns of each, (m, 2), and the (n, k) columns."""
+
+    names: list[str]
+    is_flag: Flags
+    places: Indices
+    centred: Floats
+
+    def columns(self, block: slice) -> Floats:
+        """Return some of the products, column-major: all at once would be too many to hold."""
+        first, second = self.places[block].T
+        values: Floats = np.asfortranarray(self.centred[:, first] * self.centred[:, second])
+        return values
 
 
 def interaction_balance(design: Design) -> pd.DataFrame:
@@ -42,11 +60,19 @@ def interaction_balance(design: Design) -> pd.DataFrame:
     ----------
     austin2009 : Austin (2009), Statistics in Medicine 28(25), 3083-3107, section 3.
     """
-    names, kinds, values = _products(design.cohort.matrix())
-    columns = sort_columns(values, np.array([k == "binary" for k in kinds], dtype=bool))
-    spread = reference_spread(columns, design.treated, pooled=not is_about_treated(design))
-    found = {s: compare_arms(columns, design.treated, w, spread) for s, w in _samples(design)}
-    parts = [_rows(names, kinds, s).assign(sample=sample) for sample, s in found.items()]
+    products = _products(design.cohort.matrix())
+    found: dict[str, list[pd.DataFrame]] = {sample: [] for sample, _ in _samples(design)}
+    for first in range(0, len(products.names), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        columns = sort_columns(products.columns(block), products.is_flag[block])
+        spread = reference_spread(columns, design.treated, pooled=not is_about_treated(design))
+        kinds = ["binary" if flag else "numeric" for flag in columns.is_flag]
+        for sample, weight in _samples(design):
+            statistics = compare_arms(columns, design.treated, weight, spread)
+            found[sample].append(_rows(products.names[block], kinds, statistics).assign(sample=sample))
+    parts = [part for parts in found.values() for part in parts]
+    if not parts:
+        return make_frame("interactions", {})
     return make_frame("interactions", pd.concat(parts, ignore_index=True).assign(programme=design.cohort.programme))
 
 
@@ -80,9 +106,8 @@ def subgroup_balance(design: Design, subgroups: Sequence[str]) -> pd.DataFrame:
     spread = reference_spread(columns, design.treated, pooled=not is_about_treated(design))
     parts = []
     for column in subgroups:
-        given = design.cohort.units[column]
-        texts = given.astype(object).where(given.notna(), NOT_RECORDED).astype(str).to_numpy(dtype=object)
-        for value in sorted(set(texts.tolist())):
+        texts = _labels(design.cohort.units[column])
+        for value in sorted(set(texts.tolist()), key=_rising):
             inside = texts == value
             for sample, weight in _samples(design):
                 used = np.where(inside, weight, 0.0)
@@ -96,7 +121,7 @@ def subgroup_balance(design: Design, subgroups: Sequence[str]) -> pd.DataFrame:
 
 
 def distribution_balance(design: Design, *, seed: int = 0) -> pd.DataFrame:
-    """Say how far the arms' distributions overlap on every term, and how far apart they lie on all together.
+    """Say how far the arms' distributions overlap on every term, their KS distance, and how far apart they lie on all together.
 
     Parameters
     ----------
@@ -111,14 +136,17 @@ def distribution_balance(design: Design, *, seed: int = 0) -> pd.DataFrame:
         The frame ``distribution_balance``: a row a term, and one for ``ALL`` with the energy distance.
     """
     matrix, treated = design.cohort.matrix(), design.treated
+    columns = sort_columns(matrix.values, np.array([k != "numeric" for k in matrix.kinds], dtype=bool))
+    spread = np.ones(len(matrix.terms))  # KS distances do not depend on it
     rows = []
     for sample, weight in _samples(design):
+        gaps = compare_arms(columns, treated, weight, spread).ks
         for j, (term, kind) in enumerate(zip(matrix.terms, matrix.kinds, strict=True)):
             shared = overlap_coefficient(matrix.values[:, j], treated, weight, is_flag=kind != "numeric")
-            rows.append((sample, term, kind, shared, np.nan))
+            rows.append((sample, term, kind, shared, gaps[j], np.nan))
         apart = energy_distance(matrix.for_models(), treated, weight, seed=seed) if matrix.terms else 0.0
-        rows.append((sample, ALL, "all", np.nan, apart))
-    names = ["sample", "term", "kind", "overlap_coefficient", "energy_distance"]
+        rows.append((sample, ALL, "all", np.nan, np.nan, apart))
+    names = ["sample", "term", "kind", "overlap_coefficient", "ks", "energy_distance"]
     return make_frame("distribution_balance", pd.DataFrame(rows, columns=names).assign(programme=design.cohort.programme))
 
 
@@ -185,28 +213,40 @@ def _rows(names: Sequence[str], kinds: Sequence[str], s: ArmStatistics) -> pd.Da
     )
 
 
+def _labels(column: pd.Series) -> Texts:
+    """Name the subgroup of each unit: whole numbers without decimals, empty cells ``not recorded``."""
+    texts = column.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore")
+    found: Texts = texts.astype(object).where(column.notna(), NOT_RECORDED).to_numpy(dtype=object)
+    return found
+
+
+def _rising(label: str) -> tuple[float, str]:
+    """Sort 9 before 10, and texts after numbers."""
+    try:
+        return float(label), label
+    except ValueError:
+        return np.inf, label
+
+
 def _empty(k: int) -> ArmStatistics:
     nothing = np.full(k, np.nan)
     return ArmStatistics(nothing, nothing, nothing, nothing, nothing)
 
 
-def _products(matrix: CovariateMatrix) -> tuple[list[str], list[str], Floats]:
+def _products(matrix: CovariateMatrix) -> _Products:
     is_flag = np.array([k != "numeric" for k in matrix.kinds], dtype=bool)
     centred = matrix.values - np.where(is_flag, 0.0, matrix.values.mean(axis=0)) if matrix.terms else matrix.values
-    names, kinds, columns = [], [], []
+    names, pairs = [], []
     for i, first in enumerate(matrix.terms):
         if not is_flag[i]:
             names.append(f"{first} squared")
-            kinds.append("numeric")
-            columns.append(centred[:, i] ** 2)
+            pairs.append((i, i))
         for j in range(i + 1, len(matrix.terms)):
-            if matrix.covariates[i] == matrix.covariates[j]:
-                continue
-            names.append(f"{first} × {matrix.terms[j]}")
-            kinds.append("binary" if is_flag[i] and is_flag[j] else "numeric")
-            columns.append(centred[:, i] * centred[:, j])
-    values = np.asfortranarray(np.column_stack(columns)) if columns else np.empty((len(matrix.values), 0))
-    return names, kinds, values
+            if matrix.covariates[i] != matrix.covariates[j]:
+                names.append(f"{first} × {matrix.terms[j]}")
+                pairs.append((i, j))
+    places = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return _Products(names, is_flag[places[:, 0]] & is_flag[places[:, 1]], places, centred)
 
 
 def _edges(column: Floats) -> Floats:

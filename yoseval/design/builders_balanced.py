@@ -11,6 +11,7 @@ import numpy as np
 from yoseval.arrays import Flags, Floats
 from yoseval.cohort.build import Cohort
 from yoseval.cohort.covariates import CovariateMatrix
+from yoseval.design.arm_statistics import reference_spread, sort_columns
 from yoseval.design.cardinality import Kept, largest_balanced, largest_profile
 from yoseval.design.menu import Method, Rule, is_names, is_not_negative, is_one_of, is_optional, is_whole
 from yoseval.design.nearest_request import exact_cells
@@ -55,13 +56,8 @@ def _tolerance(matrix: CovariateMatrix, treated: Flags, tols: float, *, pooled: 
     if not standardised:
         return np.full(len(matrix.terms), float(tols))
     is_flag = np.array([kind != "numeric" for kind in matrix.kinds], dtype=bool)
-    spreads = []
-    for arm in (treated, ~treated) if pooled else (treated,):
-        mean = matrix.values[arm].mean(axis=0)
-        squares = matrix.values[arm].var(axis=0, ddof=1) if arm.sum() > 1 else np.zeros(len(mean))
-        spreads.append(np.where(is_flag, mean * (1.0 - mean), squares))
-    tolerance: Floats = tols * np.sqrt(np.mean(spreads, axis=0))
-    return tolerance
+    spread = reference_spread(sort_columns(matrix.values, is_flag), treated, pooled=pooled)
+    return tols * spread
 
 
 def _weighting(matrix: CovariateMatrix, treated: Flags, kept: Kept, estimand: str) -> Weighting:

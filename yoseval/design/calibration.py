@@ -3,6 +3,7 @@
 import numpy as np
 
 from yoseval.arrays import Flags, Floats
+from yoseval.design.spreads import standard_deviations
 from yoseval.design.tilt import GAP, least_step, tilt, tilt_estimation
 from yoseval.design.types import WeightEstimation
 from yoseval.errors import DesignError
@@ -42,7 +43,8 @@ def calibrate(x: Floats, treated: Flags, weight: Floats) -> Floats:
         raise DesignError("One of the two groups is empty.", "Widen the eligibility.")
     mass = float(weight[own].sum())
     target = weight[own] @ x[own] / mass
-    scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    spread = standard_deviations(x)
+    scale = np.where(spread > 0, spread, 1.0)
     z = (x[pool] - target) / scale
     _require_within_reach(z)
     share = tilt(z, weight[pool] / weight[pool].sum(), np.zeros(z.shape[1]), step_of=least_step)[1]

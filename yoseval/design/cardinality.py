@@ -8,9 +8,10 @@ can reach; these units, and those nearest to being undecided, are then decided e
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from yoseval.arrays import Flags, Floats, Indices
+from yoseval.design.relaxation import relax
 from yoseval.errors import DesignError
 
 POOLS = (25, 40, 100, 400)  # units decided exactly, in turn, until the sample is close to the bound; the last in need
@@ -133,21 +134,12 @@ def _largest(rows: Floats, equal: Floats, counted: Floats) -> Kept:
     size = np.abs(rows).max(axis=1)
     # Rounded, so that the unit of a covariate does not choose among samples of one size.
     rows = np.round(rows[size > 0] / size[size > 0, None], 10) + 0.0
-    relaxed = linprog(
-        -counted,
-        A_ub=rows if len(rows) else None,
-        b_ub=np.zeros(len(rows)) if len(rows) else None,
-        A_eq=equal if len(equal) else None,
-        b_eq=np.zeros(len(equal)) if len(equal) else None,
-        bounds=(0.0, 1.0),
-        method="highs-ds",
-    )
-    assert relaxed.status == 0
-    bound = int(np.floor(-relaxed.fun + 1e-6))
+    relaxed = relax(rows, equal, counted)
+    bound = int(np.floor(relaxed.most + 1e-6))
     best = np.zeros(len(counted), dtype=bool)
-    undecided = np.abs(relaxed.x - np.rint(relaxed.x)) > 1e-9
+    undecided = np.abs(relaxed.share - np.rint(relaxed.share)) > 1e-9
     # How much the sample would shrink if a decided unit were decided otherwise.
-    price = np.where(undecided, -1.0, np.abs(relaxed.lower.marginals + relaxed.upper.marginals))
+    price = np.where(undecided, -1.0, relaxed.price)
     # Neighbouring rows are alike: of units at one price, some from everywhere are taken (golden section of the rows).
     order = np.lexsort((np.arange(len(price)) * 0.6180339887498949 % 1.0, np.round(price, 9)))
     for pool in POOLS:
@@ -156,7 +148,7 @@ def _largest(rows: Floats, equal: Floats, counted: Floats) -> Kept:
         if bound - counted[best].sum() <= CLOSE * bound:
             break
         free = np.sort(order[: int(undecided.sum()) + pool])
-        found = _decide(rows, equal, counted, np.rint(relaxed.x), free, bound)
+        found = _decide(rows, equal, counted, np.rint(relaxed.share), free, bound)
         if found is not None and counted[found.units].sum() > counted[best].sum():
             best = found.units
         if found is not None and len(free) == len(counted):

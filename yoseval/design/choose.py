@@ -15,11 +15,18 @@ from yoseval.design.balance import Balance, assess_balance
 from yoseval.design.methods import LOST_TOO_MANY, METHODS, build_design
 from yoseval.design.types import Design
 from yoseval.errors import DesignError, UsageError, YosevalError, listed
+from yoseval.frames import make_frame
 
+#: Upper ends of the steps in which differences are compared: within a step none is smaller than another, so that a third
+#: decimal nobody could see does not outrank a comparison group of twice the effective size.
+STEPS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.50)
 RULE = (
-    "Candidates that pass the balance gate come first; then those that are about whom the protocol names; then those that "
-    "lose the fewest of the treated beyond a tenth; then the larger effective comparison group; then the smaller largest "
-    "difference; then the order in which they were declared."
+    "Three steps are about the question: designs that pass the balance gate come first, then those that are about the people "
+    "the protocol names, then those that leave out the fewest of the programme group beyond a tenth of it. "
+    "Of those that are equal so far, the one with the smaller difference of the prognostic score, where there is one, comes "
+    "first, then the one with the smaller largest difference of a covariate (both in steps that end at "
+    f"{', '.join(f'{s:.2f}' for s in STEPS[:-1])} and {STEPS[-1]:.2f} standard deviations), then the one with the larger "
+    "effective comparison group, then the one declared first."
 )
 
 
@@ -34,8 +41,7 @@ class Choice:
     balance : Balance
         Its balance.
     ranking : DataFrame
-        ``method``, ``balanced``, ``prognostic`` (|SMD|), ``max_smd``, ``effective_n``, ``lost_treated`` (a share)
-        and ``error`` (why a candidate could not be built), the best first.
+        The public frame ``candidates``, the best first; then those that could not be built, with ``reason``.
     """
 
     design: Design
@@ -52,21 +58,70 @@ class Choice:
         return f"Choice: {self.design.method}\nbalanced: {'yes' if self.balance.balanced else 'no'}\nchosen from: {others}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    method: str
-    design: Design
-    balance: Balance
-    effective_n: float
-    lost_treated: float
-    keeps_estimand: bool
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the rule looks at of one design.
 
-    @property
-    def rank(self) -> tuple[bool, bool, float, float, float]:
-        worst = self.balance.max_smd if np.isfinite(self.balance.max_smd) else float("inf")
+    Parameters
+    ----------
+    method : str
+        A name of ``METHODS``.
+    balanced : bool
+        True where the gate is passed.
+    keeps_estimand : bool
+        True where the design is about whom the protocol names.
+    lost_treated : float
+        Share of the treated that is not used.
+    prognostic_smd : float
+        Absolute difference of the prognostic score, not a number where there is none.
+    max_smd : float
+        Largest absolute difference of a covariate, not a number where one cannot be standardised.
+    effective_n : float
+        Effective size of the comparison group.
+    """
+
+    method: str
+    balanced: bool
+    keeps_estimand: bool
+    lost_treated: float
+    prognostic_smd: float
+    max_smd: float
+    effective_n: float
+
+
+def rank(scores: Sequence[Score]) -> list[int]:
+    """Return the places of the scores in the order of ``RULE``, the best first.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        In the order in which the designs were declared. Where one has no prognostic score, that step is left out for all.
+
+    Returns
+    -------
+    list of int
+
+    References
+    ----------
+    stuart2013 : Stuart, Lee and Leacy (2013), Journal of Clinical Epidemiology 66(8), S84-S90: balance of the prognostic
+        score foretells bias better than that of any covariate.
+
+    Examples
+    --------
+    >>> near, large = Score("nearest", True, True, 0, 0.004, 0.03, 90), Score("entropy", True, True, 0, 0.001, 0.04, 180)
+    >>> rank([near, large])
+    [1, 0]
+    """
+    has_prognostic = all(np.isfinite(s.prognostic_smd) for s in scores)
+
+    def key(place: int) -> tuple[bool, bool, float, int, int, float]:
+        s = scores[place]
         # Below rounding, sizes and differences are equal.
-        beyond = round(max(0.0, self.lost_treated - LOST_TOO_MANY), 9)
-        return (not self.balance.balanced, not self.keeps_estimand, beyond, -round(self.effective_n, 6), round(worst, 9))
+        beyond = round(max(0.0, s.lost_treated - LOST_TOO_MANY), 9)
+        prognostic = _step(s.prognostic_smd) if has_prognostic else 0
+        return (not s.balanced, not s.keeps_estimand, beyond, prognostic, _step(s.max_smd), -round(s.effective_n, 6))
+
+    return sorted(range(len(scores)), key=key)
 
 
 def choose_design(
@@ -104,12 +159,13 @@ def choose_design(
     rubin2008 : Rubin (2008), Annals of Applied Statistics 2(3), 808-840: design trumps analysis.
     """
     _require_known(candidates, options)
-    built: list[_Candidate] = []
+    built: list[Choice] = []
     failed: dict[str, str] = {}
     for method in dict.fromkeys(candidates):
         own = {k: v for k, v in options.items() if k in METHODS[method].options}
         try:
-            built.append(_candidate(build_design(cohort, method, estimand=estimand, **own), estimand, max_smd))
+            built.append(only_choice(build_design(cohort, method, estimand=estimand, **own), max_smd=max_smd))
+        # Also where the machine lacks what a method needs: the others can be built.
         except YosevalError as error:
             failed[method] = str(error)
     if not built:
@@ -117,8 +173,29 @@ def choose_design(
             f"None of the candidates could be built.\n{listed([f'{m}: {e}' for m, e in failed.items()])}\n",
             "Declare another candidate, or change the covariates.",
         )
-    ranked = sorted(built, key=lambda c: c.rank)
-    return Choice(ranked[0].design, ranked[0].balance, _ranking(ranked, failed))
+    scores = [_score(c.design, c.balance, estimand) for c in built]
+    order = rank(scores)
+    first = built[order[0]]
+    return Choice(first.design, first.balance, _ranking(cohort.programme, [scores[i] for i in order], failed))
+
+
+def only_choice(design: Design, *, max_smd: float = 0.10) -> Choice:
+    """Return the choice of a design that was named, so that there was nothing else to choose from.
+
+    Parameters
+    ----------
+    design : Design
+        As it was built.
+    max_smd : float
+        The balance gate.
+
+    Examples
+    --------
+    >>> only_choice(build_design(cohort, "overlap")).ranking["method"].tolist()  # doctest: +SKIP
+    ['overlap']
+    """
+    balance = assess_balance(design, max_smd=max_smd)
+    return Choice(design, balance, _ranking(design.cohort.programme, [_score(design, balance, design.estimand)], {}))
 
 
 def _require_known(candidates: Sequence[str], options: dict[str, Any]) -> None:
@@ -134,18 +211,37 @@ def _require_known(candidates: Sequence[str], options: dict[str, Any]) -> None:
         )
 
 
-def _candidate(design: Design, estimand: str, max_smd: float) -> _Candidate:
-    balance = assess_balance(design, max_smd=max_smd)
+def _score(design: Design, balance: Balance, estimand: str) -> Score:
     after = balance.sizes[(balance.sizes["sample"] == "after") & (balance.sizes["arm"] == "comparison")]
-    lost = 1.0 - float((design.weight[design.treated] > 0).mean())
-    return _Candidate(design.method, design, balance, float(after["effective_n"].iloc[0]), lost, design.estimand == estimand)
+    return Score(
+        method=design.method,
+        balanced=balance.balanced,
+        keeps_estimand=design.estimand == estimand,
+        lost_treated=1.0 - float((design.weight[design.treated] > 0).mean()),
+        prognostic_smd=balance.prognostic_smd,
+        max_smd=balance.max_smd,
+        effective_n=float(after["effective_n"].iloc[0]),
+    )
 
 
-def _ranking(ranked: list[_Candidate], failed: dict[str, str]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = [
-        (c.method, c.balance.balanced, c.balance.prognostic_smd, c.balance.max_smd, c.effective_n, c.lost_treated, "")
-        for c in ranked
+def _step(smd: float) -> int:
+    """Return the number of the step in which a difference lies; what cannot be standardised is beyond them all."""
+    return int(np.searchsorted(STEPS, round(smd, 9), side="left")) if np.isfinite(smd) else len(STEPS) + 1
+
+
+def _ranking(programme: str, ranked: list[Score], failed: dict[str, str]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = [
+        {
+            "method": s.method,
+            "place": place,
+            "chosen": place == 1,
+            "balanced": s.balanced,
+            "prognostic_smd": s.prognostic_smd,
+            "max_smd": s.max_smd,
+            "effective_n": s.effective_n,
+            "lost_treated": s.lost_treated,
+        }
+        for place, s in enumerate(ranked, start=1)
     ]
-    rows += [(method, False, np.nan, np.nan, np.nan, np.nan, reason) for method, reason in failed.items()]
-    names = ["method", "balanced", "prognostic", "max_smd", "effective_n", "lost_treated", "error"]
-    return pd.DataFrame(rows, columns=names)
+    rows += [{"method": method, "chosen": False, "reason": reason} for method, reason in failed.items()]
+    return make_frame("candidates", pd.DataFrame(rows).assign(programme=programme))

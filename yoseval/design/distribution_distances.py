@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from yoseval.arrays import Flags, Floats, Indices
+from yoseval.design.spreads import standard_deviations
 
 GRID = 1024  # points of the density's grid
 REACH = 4.0  # bandwidths beyond the outermost values
@@ -70,8 +71,9 @@ def energy_distance(x: Floats, treated: Flags, weight: Floats, *, most: int = MO
     .. math:: 2 \sum_{ij} w_i v_j \lVert x_i - y_j \rVert - \sum_{ij} w_i w_j \lVert x_i - x_j \rVert
               - \sum_{ij} v_i v_j \lVert y_i - y_j \rVert
 
-    with weights that sum to one in each arm. It is zero only where the two joint distributions are one. Larger arms are
-    sampled, equally for every weighting of the same units; distances are made block by block.
+    with weights that sum to one in each arm. It is zero only where the two joint distributions are one. Of an arm with more
+    than ``most`` units of some weight that many are drawn, without replacement: time grows with ``most`` squared and no
+    further. Distances are made block by block.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def energy_distance(x: Floats, treated: Flags, weight: Floats, *, most: int = MO
     weight : (n,) floats
         Zero or more, something in each arm.
     most : int
-        Units of an arm beyond which it is sampled.
+        Units of an arm that have a weight above zero, beyond which it is sampled.
     seed : int
         Of the sampling.
 
@@ -101,11 +103,12 @@ def energy_distance(x: Floats, treated: Flags, weight: Floats, *, most: int = MO
     >>> energy_distance(np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([True, True, False, False]), np.ones(4))
     0.0
     """
-    spread = x.std(axis=0)
+    spread = standard_deviations(x)
     z = x[:, spread > 0] / spread[spread > 0]
     rng = np.random.default_rng(seed)
-    places = [_sampled(np.flatnonzero(arm), most, rng) for arm in (treated, ~treated)]
-    arms = [(z[p], weight[p] / max(weight[p].sum(), 1e-300)) for p in places]
+    # Units of weight zero count for nothing: drawn among them, a few matched of many would hardly be seen.
+    places = [_sampled(np.flatnonzero(arm & (weight > 0)), most, rng) for arm in (treated, ~treated)]
+    arms = [(z[p], weight[p] / weight[p].sum()) for p in places]
     between = _mean_distance(*arms[0], *arms[1])
     within = [_mean_distance(points, share, points, share) for points, share in arms]
     return max(2.0 * between - within[0] - within[1], 0.0)

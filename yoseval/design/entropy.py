@@ -12,6 +12,7 @@ import numpy as np
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
 from yoseval.design.propensity import fit_propensity
+from yoseval.design.spreads import standard_deviations
 from yoseval.design.tilt import GAP, exact_step, tilt, tilt_estimation
 from yoseval.design.types import Weighting
 from yoseval.errors import DesignError
@@ -79,7 +80,7 @@ def entropy_weighting(matrix: CovariateMatrix, treated: Flags, *, moments: int =
 def squared_terms(matrix: CovariateMatrix) -> Floats:
     """Return the squared distances of every number from its mean, in variances, (n, k) floats; categories have none."""
     numbers = matrix.values[:, [kind == "numeric" for kind in matrix.kinds]]
-    spread = numbers.std(axis=0)
+    spread = standard_deviations(numbers)
     squares: Floats = ((numbers - numbers.mean(axis=0)) / np.where(spread > 0, spread, 1.0)) ** 2
     return squares
 

@@ -2,7 +2,9 @@
 
 Takes a cohort; gives as many complete cohorts as asked for, by chained equations. The default of the toolkit is another:
 'not recorded' as a category of its own. It is blind: a cohort holds no outcome, so none has a part in it, and what the outcome
-would have told of the missing cells is left unused. scikit-learn is imported when it is used.
+would have told of the missing cells is left unused. That has a cost: imputed values are tied to the outcome more weakly than
+recorded ones, so that confounding by a covariate with many missing cells may be removed in part only (moons2006, leyrat2019).
+scikit-learn is imported when it is used.
 """
 
 import hashlib
@@ -15,6 +17,7 @@ import pandas as pd
 from yoseval.arrays import AnyArray, Flags, Floats, Indices, Texts
 from yoseval.cohort.build import Cohort, in_content_order
 from yoseval.cohort.covariates import NOT_RECORDED, is_category
+from yoseval.design.spreads import standard_deviations
 from yoseval.errors import DesignError, UsageError
 from yoseval.models.ridge import fit_ridge
 
@@ -66,6 +69,8 @@ def impute_covariates(cohort: Cohort, *, imputations: int = 20, seed: int = 0) -
     ----------
     vanbuuren2018 : Van Buuren (2018), Flexible Imputation of Missing Data, chapters 3 and 4.
     leyrat2019 : Leyrat et al. (2019), Statistical Methods in Medical Research 28(1), 3-19: within each imputation.
+    moons2006 : Moons, Donders, Stijnen and Harrell (2006), Journal of Clinical Epidemiology 59(10), 1092-1101: what it
+        costs to leave the outcome out.
 
     Examples
     --------
@@ -80,6 +85,11 @@ def impute_covariates(cohort: Cohort, *, imputations: int = 20, seed: int = 0) -
     if not incomplete:
         return (cohort,) * imputations
     return tuple(_filled(cohort, _generator(cohort.programme, i, seed)) for i in range(1, imputations + 1))
+
+
+def lacks_values(cohort: Cohort) -> bool:
+    """Tell whether any covariate of a cohort has cells to impute."""
+    return any(bool(is_missing(cohort.units[c]).any()) for c in cohort.covariates)
 
 
 def is_missing(column: pd.Series) -> Flags:
@@ -174,7 +184,7 @@ def _with_numbers(chain: _Chain, treated: Flags, rng: np.random.Generator) -> Fl
 def _with_category(chain: _Chain, j: int, treated: Flags, rng: np.random.Generator) -> Texts:
     lacking = chain.category_missing[:, j]
     x = np.column_stack([chain.numbers, _dummies(chain, treated, without=j)])
-    spread = x.std(axis=0)
+    spread = standard_deviations(x)
     z = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     recorded = np.flatnonzero(~lacking)
     # A bootstrap sample stands for a draw from the posterior of the model's coefficients.

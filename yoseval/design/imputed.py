@@ -4,14 +4,17 @@ Takes a cohort; gives one design an imputation and one frame of balance. It neve
 each design stands alone, and effects are pooled afterwards.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from yoseval.cohort.build import Cohort
 from yoseval.design.balance import Balance, assess_balance
+from yoseval.design.cloning import METHOD as CLONES
+from yoseval.design.cloning import clone_design
 from yoseval.design.imputation import impute_covariates
 from yoseval.design.methods import build_design
 from yoseval.design.types import Design
@@ -32,6 +35,16 @@ class ImputedDesigns:
 
     designs: tuple[Design, ...]
     balances: tuple[Balance, ...]
+
+    @property
+    def first(self) -> Design:
+        """The design of the first imputation."""
+        return self.designs[0]
+
+    @property
+    def cohort(self) -> Cohort:
+        """The cohort of the first imputation: units and arms are those of all."""
+        return self.first.cohort
 
     @property
     def balanced(self) -> bool:
@@ -58,6 +71,54 @@ class ImputedDesigns:
             f"Imputed designs: {self.designs[0].method}\nimputations: {len(self.designs)}\n"
             f"balanced: {passed} of {len(self.designs)}\nlargest |SMD|: {self.max_smd:.4f}"
         )
+
+
+Designs: TypeAlias = Design | ImputedDesigns
+
+
+def first_of(designs: Designs) -> Design:
+    """Return a design, or that of the first imputation."""
+    return designs if isinstance(designs, Design) else designs.first
+
+
+def each_of(designs: Designs) -> tuple[Design, ...]:
+    """Return a design, or those of all imputations."""
+    return (designs,) if isinstance(designs, Design) else designs.designs
+
+
+def build_again(design: Design, cohort: Cohort) -> Design:
+    """Build the same request on another cohort: the same method, options and estimand.
+
+    Raises
+    ------
+    DesignError
+        If no fair comparison can be built there.
+    """
+    asked = design.weighting.estimand
+    if design.method == CLONES:
+        return clone_design(cohort, estimand=asked)
+    return build_design(cohort, design.method, estimand=asked, **design.options)
+
+
+def build_likewise(first: Design, cohorts: Sequence[Cohort], *, max_smd: float = 0.10) -> ImputedDesigns:
+    """Build in every imputation what was built in the first.
+
+    Parameters
+    ----------
+    first : Design
+        Built on the first of ``cohorts``.
+    cohorts : sequence of Cohort
+        From ``impute_covariates``.
+    max_smd : float
+        The balance gate of each.
+
+    Raises
+    ------
+    DesignError
+        If no fair comparison can be built in one of them.
+    """
+    designs = (first, *(build_again(first, c) for c in cohorts[1:]))
+    return ImputedDesigns(designs, tuple(assess_balance(d, max_smd=max_smd) for d in designs))
 
 
 def build_imputed_designs(
@@ -108,5 +169,5 @@ def build_imputed_designs(
     >>> build_imputed_designs(cohort, "entropy", imputations=10).balanced  # doctest: +SKIP
     """
     cohorts = impute_covariates(cohort, imputations=imputations, seed=seed)
-    designs = tuple(build_design(c, method, estimand=estimand, **options) for c in cohorts)
-    return ImputedDesigns(designs, tuple(assess_balance(d, max_smd=max_smd) for d in designs))
+    first = build_design(cohorts[0], method, estimand=estimand, **options)
+    return build_likewise(first, cohorts, max_smd=max_smd)

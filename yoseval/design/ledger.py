@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats
+from yoseval.design.spreads import beyond_rounding, largest_values, real_difference, standardise
 from yoseval.design.types import Design
 from yoseval.frames import make_frame
 
@@ -77,8 +78,7 @@ def kept_and_dropped(design: Design) -> pd.DataFrame:
     for arm, inside in (("treated", design.treated), ("comparison", ~design.treated)):
         inner, outer = _mean(matrix.values, inside & kept), _mean(matrix.values, inside & ~kept)
         spread = _spread(matrix.values[inside], is_flag)
-        apart = inner - outer
-        smd = np.divide(apart, spread, out=np.where(apart == 0, 0.0, np.nan), where=spread > 0)
+        smd = standardise(real_difference(inner - outer, largest_values(matrix.values, is_flag)), spread)
         columns = {
             "programme": design.cohort.programme,
             "arm": arm,
@@ -102,7 +102,5 @@ def _mean(values: Floats, who: Flags) -> Floats:
 def _spread(values: Floats, is_flag: Flags) -> Floats:
     mean = values.mean(axis=0)
     variance = values.var(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-    # A constant's variance is rounding, not spread.
-    varying = np.where(variance > 1e-24 * mean**2, variance, 0.0)
-    spread: Floats = np.sqrt(np.where(is_flag, mean * (1.0 - mean), varying))
-    return spread
+    variance = np.where(is_flag, mean * (1.0 - mean), variance)
+    return np.sqrt(beyond_rounding(variance, largest_values(values, is_flag), is_flag))

@@ -91,12 +91,38 @@ def build_design(cohort: Cohort, method: str = "nearest", *, estimand: str = "AT
     """
     chosen = _chosen(cohort, method, estimand)
     used = require_options(method, chosen, options)
-    build = partial(chosen.build, estimand=estimand, **used)
-    weighting = build(cohort) if cohort.randomised else build_on_support(cohort, build)
+    weighting = _weighting(cohort, chosen, estimand, used)
     estimand_name, note = _about_whom(weighting, cohort.treated)
     notes = (*weighting.notes, note) if note else weighting.notes
     attrition = _continued(cohort, weighting)
     return Design(cohort, method, used, weighting, estimand_name, attrition, notes)
+
+
+def weigh_again(design: Design, cohort: Cohort) -> Weighting:
+    """Weigh another cohort by the same design, such as a sample of its children drawn with replacement.
+
+    Parameters
+    ----------
+    design : Design
+        Whose method, options and estimand are used.
+    cohort : Cohort
+        Other units with the same columns.
+
+    Returns
+    -------
+    Weighting
+        Weights and sets of the other cohort's units.
+
+    Raises
+    ------
+    DesignError
+        If no fair comparison can be built on it.
+
+    Examples
+    --------
+    >>> weigh_again(design, design.cohort.resampled(rows)).weight  # doctest: +SKIP
+    """
+    return _weighting(cohort, METHODS[design.method], design.weighting.estimand, design.options)
 
 
 def design_digest(design: Design) -> str:
@@ -153,6 +179,11 @@ def capabilities() -> pd.DataFrame:
     ]
     names = ["method", "estimands", "option", "default", "must_be", "applies", "needs", "cite"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _weighting(cohort: Cohort, method: Method, estimand: str, options: Mapping[str, Any]) -> Weighting:
+    build = partial(method.build, estimand=estimand, **options)
+    return build(cohort) if cohort.randomised else build_on_support(cohort, build)
 
 
 def _ruled(method: Method, option: str) -> tuple[str, str]:

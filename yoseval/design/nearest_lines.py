@@ -133,7 +133,8 @@ def number_sets(partner: Indices) -> Indices:
     taken = np.flatnonzero(partner >= 0)
     leads = np.zeros(len(partner), dtype=bool)
     leads[partner[taken]] = True
-    number = np.cumsum(leads) - 1
-    set_id = np.where(leads, number, -1)
-    set_id[taken] = number[partner[taken]]
+    lead = np.flatnonzero(leads)
+    set_id = np.full(len(partner), -1, dtype=np.int64)
+    set_id[lead] = np.arange(len(lead))
+    set_id[taken] = set_id[partner[taken]]
     return set_id

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from yoseval.arrays import Flags, Floats, Indices
 
 DECIMALS = 8
-_LEAF = 24  # points of a leaf of the tree; fewer, or many more, are slower in ten dimensions
+_LEAF = 32  # points of a leaf of the tree; half as many, or many more, are slower in ten dimensions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +119,9 @@ def build_index(profiles: Profiles, which: Indices, seekers: Profiles) -> Index:
     """Build a tree over some profiles."""
     points, other = profiles.features.points, seekers.features.points
     spread = np.maximum(points.max(axis=0), other.max(axis=0)) - np.minimum(points.min(axis=0), other.min(axis=0))
-    # Cells lie further apart than any two points of one cell.
-    spacing = 2.0 * float(np.sqrt((spread**2).sum())) + 1.0
+    cells = np.concatenate([profiles.features.cells, seekers.features.cells])
+    # Cells lie further apart than any two points of one cell; a single cell needs no axis of its own.
+    spacing = 2.0 * float(np.sqrt((spread**2).sum())) + 1.0 if cells.min() != cells.max() else 0.0
     return Index(cKDTree(_placed(profiles.features, which, spacing), leafsize=_LEAF), which, spacing)
 
 
@@ -148,5 +149,6 @@ def scan(profiles: Profiles, seekers: Profiles, place: int, which: Indices) -> F
 
 
 def _placed(features: Features, which: Indices, spacing: float) -> Floats:
-    placed: Floats = np.column_stack([features.points[which], features.cells[which] * spacing])
+    points = features.points[which]
+    placed: Floats = np.column_stack([points, features.cells[which] * spacing]) if spacing else points
     return placed

@@ -23,7 +23,7 @@ from yoseval.design.nearest_profiles import (
 
 FIRST_LOOK = 5  # profiles that a tree is asked for at first
 BATCH = 4096  # treated units that are looked up at once
-STALE = 0.7  # share of a tree's profiles still free, below which it is built again
+STALE = 0.9  # share of a tree's profiles still free, below which it is built again
 _ROW = tuple[list[float], list[int], float]
 
 

@@ -44,9 +44,11 @@ def sweep_down(seekers: Line, free: Line, widest: float) -> Indices:
     """
     starts = free.group_starts()
     n = len(free.units)
-    first = np.arange(n) if starts is None else np.flatnonzero(starts == np.arange(n))
-    size = np.ones(n, dtype=np.int64) if starts is None else np.diff(np.append(first, n))
-    distance, cell = free.distance[first], free.cell[first]
+    if starts is None:
+        first, size, distance, cell = np.arange(n), np.ones(n, dtype=np.int64), free.distance, free.cell
+    else:
+        first = np.flatnonzero(starts == np.arange(n))
+        size, distance, cell = np.diff(np.append(first, n)), free.distance[first], free.cell[first]
     cells = seekers.cell[np.append(True, seekers.cell[1:] != seekers.cell[:-1])] if len(seekers.cell) else seekers.cell
     mine = seekers.cell_bounds(cells)
     theirs = np.searchsorted(cell, cells), np.searchsorted(cell, cells, side="right")
@@ -66,29 +68,38 @@ def _sweep_cell(seeking: Floats, groups: _Groups, widest: float) -> list[int]:
     several = np.flatnonzero(groups.size > 1)
     left = dict(zip(several.tolist(), groups.size[several].tolist(), strict=True))
     reach = min(widest, np.finfo(np.float64).max)
-    # The last entry, also reached as -1, stands for 'nobody': endlessly far away.
-    low = groups.distance.tolist()
-    high = [*low, float("inf")]
-    low.append(float("-inf"))
-    above, below = [-1], len(low) - 2
+    # Beyond both ends stands 'nobody', endlessly far away; below the first is -1, which is the last entry.
+    at_group = [*groups.distance.tolist(), float("inf"), float("-inf")]
+    # The free groups above form runs of neighbours: the lowest from 'above' to before 'end', the others on the stack.
+    above = len(at_group) - 2
+    below, end = above - 1, above + 1
+    runs: list[int] = []
+    over, under = at_group[above], at_group[below]
     chosen = []
     for d, at in zip(seeking.tolist(), place, strict=True):
         if below >= at:
-            above.extend(range(below, at - 1, -1))
-            below = at - 1
-        up, down = high[above[-1]] - d, d - low[below]
+            if below + 1 != above:
+                runs += (above, end)
+                end = below + 1
+            above, below = at, at - 1
+            over, under = at_group[above], at_group[below]
+        up, down = over - d, d - under
         if up > reach and down > reach:
             chosen.append(-1)
             continue
-        is_below = down < up or (down == up and _stands_before(below, above[-1], left, groups))
-        group = below if is_below else above[-1]
+        is_below = down < up or (down == up and _stands_before(below, above, left, groups))
+        group = below if is_below else above
         chosen.append(group)
         if group in left and left[group] > 1:
             left[group] -= 1
         elif is_below:
             below -= 1
+            under = at_group[below]
         else:
-            above.pop()
+            above += 1
+            if above == end:
+                end, above = runs.pop(), runs.pop()
+            over = at_group[above]
     return chosen
 
 

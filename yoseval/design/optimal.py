@@ -11,6 +11,7 @@ import numpy as np
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.design.cells import match_within_cells
 from yoseval.design.line import Edges, Partners, cheapest_edges
+from yoseval.design.line_caliper import pair_within_caliper
 from yoseval.design.pairs import match_in_caliper, match_in_space, within_need
 from yoseval.errors import DesignError
 
@@ -88,8 +89,14 @@ def _match_one_cell(place: Floats, limit: Floats, treated: Flags, *, ratio: int,
         edges = _match_on_line(place, treated, ratio)
         # Where the caliper does not bind, the optimum without it is the optimum.
         if caliper is not None and not (np.abs(limit[edges.treated] - limit[edges.comparison]) <= caliper).all():
-            edges = match_in_caliper(place, limit, treated, ratio=ratio, caliper=caliper)
+            edges = _match_in_caliper(place, limit, treated, ratio, caliper)
     return _sets_of(edges, len(treated))
+
+
+def _match_in_caliper(place: Floats, limit: Floats, treated: Flags, ratio: int, caliper: float) -> Edges:
+    if ratio == 1:
+        return pair_within_caliper(place, limit, treated, caliper)
+    return match_in_caliper(place, limit, treated, ratio=ratio, caliper=caliper)
 
 
 def _match_on_line(place: Floats, treated: Flags, ratio: int) -> Edges:

@@ -15,6 +15,7 @@ import numpy as np
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
 from yoseval.design.score_weights import score_weights
+from yoseval.design.spreads import standard_deviations
 from yoseval.errors import DesignError, UsageError
 from yoseval.models.firth import fit_firth
 from yoseval.models.glm import SEPARATION_REMEDY, LogitFit, fit_logit, independent_columns
@@ -248,7 +249,7 @@ def _learned(x: Floats, treated: Flags, model: Any, estimand: str, folds: int, s
 
 def _standard(x: Floats, treated: Flags) -> Floats:
     """Divide columns by their SD among the treated; where these do not vary, by that of everybody."""
-    spread = x[treated].std(axis=0)
+    spread = standard_deviations(x[treated])
     scaled: Floats = x / np.where(spread > 0, spread, x.std(axis=0))
     return scaled
 

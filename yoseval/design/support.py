@@ -97,14 +97,16 @@ def build_on_support(cohort: Cohort, build: Callable[[Cohort], Weighting]) -> We
         comparison, 1 in the treated arm.
     """
     treated = cohort.treated
+    cohort = cohort.coded()
     matrix = cohort.matrix()
     support = common_support(matrix, treated)
-    inner = build(replace(cohort, units=cohort.units[support.kept].reset_index(drop=True)))
+    is_whole = bool(support.kept.all())
+    inner = build(cohort if is_whole else replace(cohort, units=cohort.units[support.kept].reset_index(drop=True)))
     again = inner.reweight
     if again is not None:
         place = np.where(support.kept, np.cumsum(support.kept) - 1, -1)
         again = partial(weights_on_support, flag_columns(matrix)[0], treated, place, again)
-    widened = inner if support.kept.all() else _widened(inner, support, treated)
+    widened = inner if is_whole else _widened(inner, support, treated)
     return replace(widened, reweight=again)
 
 

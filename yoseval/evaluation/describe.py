@@ -2,13 +2,17 @@
 
 import pandas as pd
 
+from yoseval.cohort.design_section import DesignSection
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.sections import OutcomeSection
+from yoseval.design.choose import RULE
 from yoseval.evaluation.entered import alone, entered_forms
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.frames import join_frames, make_frame
+from yoseval.models.few_clusters import FEW_CLUSTERS
 
+RULE_ITEM = "Rule of the choice"
 _ESTIMANDS = {
     "ATT": "those who {past} the programme (ATT)",
     "ATM": "those who {past} the programme and could be matched (ATM)",
@@ -143,21 +147,49 @@ def _design(trial: EmulatedTrial) -> dict[str, str]:
     return {
         "Method": (design.method if design else section.method) + (f" ({options})" if options else ""),
         "How it was chosen": _choice(trial),
+        **({RULE_ITEM: RULE} if _is_chosen(trial) else {}),
         "Covariates": ", ".join(trial.cohort.covariates if trial.cohort else section.covariates) or "none",
+        "Missing covariates": _missing(trial),
         "Exact": ", ".join(section.exact) or "none",
+        **({"Balance is shown within": ", ".join(section.subgroups)} if section.subgroups else {}),
         "Prognostic score fitted on": section.history or "nothing: no history of offending was declared",
         "Balance gate": f"every covariate within {section.max_smd:g} standard deviations"
         + (", the prognostic score within 0.05" if section.history else ""),
     }
 
 
-def _choice(trial: EmulatedTrial) -> str:
+def _missing(trial: EmulatedTrial) -> str:
     section = trial.protocol.design
-    if trial.protocol.time_zero is not None and trial.protocol.time_zero.rule == "clone_censor":
+    if section.missing == "category":
+        return "'Not recorded' is a category of its own."
+    return f"Imputed {section.imputations} times by chained equations, without the outcome (seed {section.imputation_seed})."
+
+
+def _is_chosen(trial: EmulatedTrial) -> bool:
+    return trial.protocol.design.method == "auto" and not _has_clones(trial)
+
+
+def _has_clones(trial: EmulatedTrial) -> bool:
+    return trial.protocol.time_zero is not None and trial.protocol.time_zero.rule == "clone_censor"
+
+
+def _choice(trial: EmulatedTrial) -> str:
+    if _has_clones(trial):
         return "Given by the rule of time zero: clones."
-    if section.method != "auto":
+    if not _is_chosen(trial):
         return "Named in the study file."
-    return f"Best of {', '.join(section.candidates)} by balance and size, before any outcome was opened."
+    return f"Best of {', '.join(trial.protocol.design.candidates)} by a written rule, before any outcome was opened."
+
+
+def _variance(section: DesignSection) -> str:
+    """Say which variance was declared, in words that hold for every programme of the study."""
+    if section.variance != "auto":
+        return f"variance: {section.variance}" + (f", clustered on {section.cluster}" if section.cluster else "")
+    rule = "jackknife where an arm's effective size is below 100"
+    if not section.cluster:
+        return rule
+    few = f"CR2 with Satterthwaite's degrees of freedom where an arm has fewer than {FEW_CLUSTERS} of them"
+    return f"clustered on {section.cluster}; {few}, otherwise {rule}"
 
 
 def _judgement(study: Study, trial: EmulatedTrial) -> dict[str, str]:
@@ -165,7 +197,7 @@ def _judgement(study: Study, trial: EmulatedTrial) -> dict[str, str]:
     return {
         "Primary outcome": trial.protocol.outcomes[0].name,
         "Smallest worthwhile change": f"{trial.protocol.worthwhile:g} per 100 {study.file.study.people}",
-        "Interval": "95 %; t quantile; jackknife where an arm's effective size is below 100",
+        "Interval": f"95 %; t quantile; {_variance(trial.protocol.design)}",
         "Many tests": "Holm within the programme, Benjamini-Hochberg across programmes",
         "Disclosure policy": policy,
     }

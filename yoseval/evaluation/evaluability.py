@@ -1,4 +1,4 @@
-"""Can this programme be evaluated at all, and what could be seen: the gates and the power, in one place."""
+"""Can this programme be evaluated at all, and what could be seen: the gates of a design and an estimate, and the power."""
 
 import math
 
@@ -7,26 +7,12 @@ from scipy.stats import norm
 
 from yoseval.design.types import Design
 from yoseval.models.variance import effective_size
+from yoseval.outcomes import small_samples
+from yoseval.outcomes.small_samples import size_reasons
 from yoseval.outcomes.types import Estimate
 
-# Below these an interval cannot be trusted, whatever it says.
-MIN_TREATED = 30
-MIN_EFFECTIVE_COMPARISON = 30
-MIN_EVENTS = 10
 POWER = 0.80
 ALPHA = 0.05
-
-
-def size_reasons(n_treated: int, n_comparison: float) -> tuple[str, ...]:
-    """Return the codes of the gates that sizes fail: none where they are large enough.
-
-    Examples
-    --------
-    >>> size_reasons(12, 400)
-    ('too_few_treated',)
-    """
-    few = [("too_few_treated", n_treated < MIN_TREATED), ("too_few_comparison", n_comparison < MIN_EFFECTIVE_COMPARISON)]
-    return tuple(code for code, is_few in few if is_few)
 
 
 def design_reasons(design: Design) -> tuple[str, ...]:
@@ -36,14 +22,9 @@ def design_reasons(design: Design) -> tuple[str, ...]:
 
 
 def event_reasons(estimate: Estimate) -> tuple[str, ...]:
-    """Return the code of the gate on events: at least ten with and ten without the outcome in each arm."""
-    counts = (
-        estimate.events_treated,
-        estimate.events_comparison,
-        estimate.n_treated - estimate.events_treated,
-        estimate.n_comparison - estimate.events_comparison,
-    )
-    return ("too_few_events",) if min(counts) < MIN_EVENTS else ()
+    """Return the code of the gates on events and on non-events that an estimate fails."""
+    e = estimate
+    return small_samples.event_reasons((e.events_treated, e.events_comparison), (e.n_treated, e.n_comparison))
 
 
 def minimum_detectable_difference(
@@ -96,9 +77,9 @@ def minimum_detectable_effect(estimate: Estimate, n_treated: float, n_comparison
     For risks it is the closed form at the effective sizes; otherwise the standard error times the sum of the
     two normal quantiles.
     """
-    if estimate.measure in ("risk_difference", "survival_difference"):
+    if estimate.measure in ("risk_difference", "incidence_difference", "survival_difference"):
         # Of survival the complement is the risk whose fall is looked for.
-        base = estimate.comparison_value if estimate.measure == "risk_difference" else 1.0 - estimate.comparison_value
+        base = 1.0 - estimate.comparison_value if estimate.measure == "survival_difference" else estimate.comparison_value
         return minimum_detectable_difference(base, n_treated, n_comparison)
     return detectable_by(estimate, scale)
 

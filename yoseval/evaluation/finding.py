@@ -5,13 +5,13 @@ reporting, from figures that passed disclosure control.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from yoseval.cohort.sections import OutcomeSection
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.design.cloning import METHOD as CLONES
 from yoseval.design.types import Design
 from yoseval.evaluation.evaluability import ALPHA, detectable_by, minimum_detectable_effect
@@ -20,7 +20,8 @@ from yoseval.frames import make_frame
 from yoseval.models.variance import effective_size
 from yoseval.outcomes.measures import MEASURES
 from yoseval.outcomes.types import Estimate
-from yoseval.sensitivity.checks import Check
+from yoseval.sensitivity.probing import Check
+from yoseval.sensitivity.ties import TieSensitivity
 
 NOT_EVALUABLE = "not_evaluable"
 NOT_COMPARABLE = "not_comparable"
@@ -34,19 +35,20 @@ GRADES = ("very low", "low", "moderate", "high")
 # An interval limit that a hidden factor this weak could explain away does not support much.
 WEAK_E_VALUE = 1.25
 SMALL_ARM = 100
-_SIZE_GATES = ("too_few_treated", "too_few_comparison", "too_few_events", "follow_up_too_short")
+_SIZE_GATES = ("too_few_treated", "too_few_comparison", "too_few_events", "follow_up_too_short", "not_estimable")
 _FAIRNESS_GATES = ("design_failed", "no_overlap", "separation", "imbalance")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """One outcome of one programme: its estimate, the checks put to it, curves and the flow of units."""
+    """One outcome of one programme: its estimate, the checks put to it, curves, the flow of units, and what ties decide."""
 
     section: OutcomeSection
     estimate: Estimate
     checks: tuple[Check, ...]
     curves: pd.DataFrame
     attrition: pd.DataFrame
+    ties: TieSensitivity | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +183,13 @@ def judge(evidence: Evidence, *, p_adjusted: float, tests_made: int = 1) -> Find
     return Finding(evidence, verdict, tuple(dict.fromkeys(reasons)), grade, p_adjusted, _mde(evidence, primary), tests_made)
 
 
+def count_refusals(findings: Iterable[Finding]) -> dict[str, int]:
+    """Count the programmes that each gate refused: by its code, in the order of the gates; a programme may fail several."""
+    refused = [f.reasons for f in findings if f.verdict in (NOT_EVALUABLE, NOT_COMPARABLE)]
+    counted = {gate: sum(gate in reasons for reasons in refused) for gate in (*_SIZE_GATES, *_FAIRNESS_GATES)}
+    return {gate: n for gate, n in counted.items() if n}
+
+
 def worthwhile_on_scale(trial: EmulatedTrial) -> float:
     """Return the smallest worthwhile change of the primary outcome on its measure's own scale.
 
@@ -188,7 +197,7 @@ def worthwhile_on_scale(trial: EmulatedTrial) -> float:
     none unless the outcome declares it.
     """
     section = trial.protocol.outcomes[0]
-    if section.measure in ("risk_difference", "survival_difference"):
+    if MEASURES[section.measure].unit == "proportion":
         return (section.worthwhile or trial.protocol.worthwhile) / 100
     if section.worthwhile is None:
         return math.nan

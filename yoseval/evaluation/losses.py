@@ -14,6 +14,7 @@ from yoseval.cohort.covariates import NOT_RECORDED
 from yoseval.cohort.eligibility import completed_years
 from yoseval.cohort.exposure import NEVER
 from yoseval.cohort.trials import BuiltTrial
+from yoseval.design.spreads import largest_values, real_difference, standard_deviations, standardise
 from yoseval.design.types import Design
 from yoseval.frames import make_frame
 
@@ -147,6 +148,7 @@ def standardised_difference(lost: AnyArray, kept: AnyArray) -> float:
     >>> standardised_difference(np.array([1.0, 3.0]), np.array([0.0, 2.0]))
     1.0
     """
-    spread = float(np.sqrt((lost.var() + kept.var()) / 2))
-    gap = float(lost.mean() - kept.mean())
-    return gap / spread if spread > 0 else (0.0 if gap == 0 else float("nan"))
+    groups = [values.astype(np.float64)[:, None] for values in (lost, kept)]
+    largest = np.max([largest_values(g, np.array([False])) for g in groups], axis=0)
+    spread = np.sqrt(np.mean([standard_deviations(g) ** 2 for g in groups], axis=0))
+    return float(standardise(real_difference(lost.mean() - kept.mean(), largest), spread)[0])

@@ -17,10 +17,11 @@ from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study
 from yoseval.cohort.trials import BuiltTrial, mature_days
 from yoseval.evaluation.entered import entered_forms
-from yoseval.evaluation.evaluability import MIN_EFFECTIVE_COMPARISON, MIN_TREATED, minimum_detectable_difference
+from yoseval.evaluation.evaluability import minimum_detectable_difference
 from yoseval.evaluation.readiness import HARDEST_BASE
 from yoseval.evaluation.remedies import remedies_of
 from yoseval.frames import join_frames, make_frame
+from yoseval.outcomes.small_samples import MIN_EFFECTIVE_COMPARISON, MIN_TREATED
 from yoseval.records.calendar import add_months
 from yoseval.records.records import Records
 

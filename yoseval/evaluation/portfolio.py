@@ -1,7 +1,7 @@
 """The whole study: every programme designed blind, locked, evaluated, and judged together."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,18 @@ import numpy as np
 import pandas as pd
 
 from yoseval.cohort.build import next_step
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import STUDY_FILE, Study, TrialProtocol
-from yoseval.cohort.sections import OutcomeSection
 from yoseval.design.balance import overlap_frame
+from yoseval.design.ledger import kept_and_dropped, ledger_frame
+from yoseval.design.types import Design
 from yoseval.errors import NotEvaluableError
+from yoseval.evaluation.closer_frames import closer_frames
+from yoseval.evaluation.covariance import programme_covariance
 from yoseval.evaluation.describe import protocol_frames
 from yoseval.evaluation.entered import entered_forms
 from yoseval.evaluation.evaluate import OutcomeSource, gather_evidence
-from yoseval.evaluation.finding import Evidence, Finding, judge
+from yoseval.evaluation.finding import Evidence, Finding, count_refusals, judge
 from yoseval.evaluation.multiplicity import benjamini_hochberg
 from yoseval.evaluation.provenance import LIBRARIES, RECORD_LIBRARIES, input_entries, installed_version, library_versions
 from yoseval.evaluation.records_check import about_study, record_files
@@ -25,6 +29,8 @@ from yoseval.evaluation.sources import StudySource, open_study
 from yoseval.evaluation.trial import CohortSource, EmulatedTrial, design_programme
 from yoseval.evaluation.worded import worded_outcomes
 from yoseval.frames import join_frames, make_frame
+from yoseval.outcomes.measures import MEASURES
+from yoseval.outcomes.types import Estimate
 from yoseval.parallel import map_tasks
 from yoseval.records.records import OnInvalid
 
@@ -67,7 +73,7 @@ class Portfolio:
         return self._frames
 
     def private_frames(self) -> Mapping[str, pd.DataFrame]:
-        """Return unit-level designs and influence values: these never leave."""
+        """Return unit-level designs, ledgers and influence values: these never leave."""
         return _private_frames(self)
 
     @property
@@ -78,6 +84,10 @@ class Portfolio:
     def manifest(self) -> dict[str, Any]:
         """Return what the manifest says of the study, its programmes, lock and libraries."""
         return _manifest(self)
+
+    def refusals(self) -> dict[str, int]:
+        """Return how many programmes each gate refused, by the code of the gate."""
+        return count_refusals(self.findings)
 
     def digests(self) -> dict[str, str]:
         """Return the lock: one digest a programme."""
@@ -196,6 +206,7 @@ def _manifest(portfolio: Portfolio) -> dict[str, Any]:
         "outcomes": [_outcome_entry(portfolio, o, i) for i, o in enumerate(worded_outcomes(study))],
         "programmes": [{"id": id, "name": name, **entered.get(id, {})} for id, name in first.items()],
         "lock": {"digests": portfolio.digests()},
+        "refused": portfolio.refusals(),
         "inputs": input_entries(study.folder, files),
         "versions": library_versions(RECORD_LIBRARIES + LIBRARIES if study.is_of_records else LIBRARIES),
         "seed": portfolio.seed,
@@ -204,7 +215,7 @@ def _manifest(portfolio: Portfolio) -> dict[str, Any]:
 
 
 def _outcome_entry(portfolio: Portfolio, o: OutcomeSection, position: int) -> dict[str, Any]:
-    per_100 = o.measure in ("risk_difference", "survival_difference")
+    per_100 = MEASURES[o.measure].unit == "proportion"
     worthwhile = o.worthwhile or (portfolio.study.file.portfolio.worthwhile if per_100 else None)
     return {
         "name": o.name,
@@ -226,7 +237,7 @@ def _design_task(argument: tuple[CohortSource, TrialProtocol], seed: np.random.S
 def _evidence_task(argument: tuple[OutcomeSource, EmulatedTrial], seed: np.random.SeedSequence) -> Evidence:
     source, trial = argument
     try:
-        return gather_evidence(source, trial)
+        return gather_evidence(source, trial, seed=int(seed.generate_state(1)[0]))
     except NotEvaluableError as problem:
         return Evidence(trial, (), (*trial.reasons, "design_failed"), (*trial.notes, str(problem)))
 
@@ -266,14 +277,23 @@ def _public_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
         "curves": join_frames("curves", [c for e in evidence for c in _distinct_curves(e)]),
         "checks": join_frames("checks", [c.to_frame() for c in checks]),
         "protocol": protocol_frames(portfolio.study, trials),
-        **_annexes(evidence),
+        "programme_covariance": programme_covariance(_primaries(evidence)).to_frame(),
+        **closer_frames(trials, outcomes),
+        "candidates": join_frames("candidates", [t.candidates for t in trials if t.candidates is not None]),
+        "kept_and_dropped": join_frames("kept_and_dropped", [kept_and_dropped(t.design) for t in designed if t.design]),
+        **_joined([t.details for t in trials]),
+        **_joined([e.annex for e in evidence]),
     }
 
 
-def _annexes(evidence: list[Evidence]) -> dict[str, pd.DataFrame]:
-    """Return the frames beside the effects, of all programmes; nothing where no programme has any."""
-    names = dict.fromkeys(name for e in evidence for name in e.annex)
-    return {name: join_frames(name, [e.annex[name] for e in evidence if name in e.annex]) for name in names}
+def _joined(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Return the frames that some programmes have, of all of them; nothing where no programme has any."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: join_frames(name, [part[name] for part in parts if name in part]) for name in names}
+
+
+def _primaries(evidence: list[Evidence]) -> list[tuple[Estimate, Design]]:
+    return [(e.primary.estimate, e.trial.design) for e in evidence if e.primary is not None and e.trial.design is not None]
 
 
 def _distinct_curves(evidence: Evidence) -> list[pd.DataFrame]:
@@ -291,7 +311,8 @@ def _estimates(portfolio: Portfolio) -> pd.DataFrame:
             adjusted = finding.p_adjusted if o.estimate.role == "primary" else np.nan
             rows.append(o.estimate.to_frame().assign(p_adjusted=adjusted))
             rows += [e.to_frame() for c in o.checks for e in c.estimates]
-    return join_frames("estimates", rows)
+    # Two checks may rest on one estimate, such as that of the first half of the follow-up.
+    return join_frames("estimates", rows).drop_duplicates(ignore_index=True)
 
 
 def _sizes(trial: EmulatedTrial) -> pd.DataFrame:
@@ -337,4 +358,10 @@ def _private_frames(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
         if primary is not None and design is not None:
             units = design.cohort.units[["unit_id"]].assign(influence=primary.estimate.influence, programme=finding.programme)
             private[f"influence_{len(private) + 1:02d}"] = units
-    return private
+    return {**private, **_ledgers(portfolio)}
+
+
+def _ledgers(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
+    """Return who was kept and why not, under the numbers of the designs."""
+    designed = [(t.protocol.programme, t.design) for t in portfolio.trials if t.design is not None]
+    return {f"ledger_{i:02d}": ledger_frame(d).assign(programme=p) for i, (p, d) in enumerate(designed, start=1)}

@@ -7,8 +7,9 @@ from collections import Counter
 
 from yoseval.cohort.prepared import PreparedFile, programmes_of, read_prepared
 from yoseval.cohort.protocol import Study
-from yoseval.evaluation.evaluability import MIN_EFFECTIVE_COMPARISON, MIN_TREATED, minimum_detectable_difference
+from yoseval.evaluation.evaluability import minimum_detectable_difference
 from yoseval.outcomes.followup import read_outcomes
+from yoseval.outcomes.small_samples import MIN_EFFECTIVE_COMPARISON, MIN_TREATED
 
 # The hardest case: no other base rate needs a larger study.
 HARDEST_BASE = 0.5

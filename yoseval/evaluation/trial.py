@@ -7,19 +7,28 @@ be designed is a trial without a design and with its reasons: nothing is lost.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import pandas as pd
 
 from yoseval.cohort.build import Cohort
 from yoseval.cohort.protocol import TrialProtocol
-from yoseval.design.balance import Balance, assess_balance
-from yoseval.design.choose import Choice, choose_design
+from yoseval.design.balance import Balance
+from yoseval.design.choose import Choice, choose_design, only_choice
 from yoseval.design.cloning import METHOD as CLONES
 from yoseval.design.cloning import clone_design
+from yoseval.design.imputation import impute_covariates, lacks_values
+from yoseval.design.imputed import Designs, ImputedDesigns, build_again, build_likewise, each_of
 from yoseval.design.methods import METHODS, build_design, design_digest
+from yoseval.design.reordering import reordered_designs, reorderings_within
 from yoseval.design.types import Design
-from yoseval.errors import DesignError, StudyError, UsageError
-from yoseval.evaluation.evaluability import design_reasons, size_reasons
+from yoseval.errors import DesignError, EnvironmentFault, StudyError, UsageError
+from yoseval.evaluation.balance_frames import balance_frames, require_few_values
+from yoseval.evaluation.evaluability import design_reasons
+from yoseval.evaluation.imputed import across_imputations, missing_notes
+from yoseval.outcomes.small_samples import size_reasons
+from yoseval.parallel import seed_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +45,24 @@ class EmulatedTrial:
         Absent where nobody started the programme.
     design, balance : optional
         Absent where no comparison could be built.
-    alternatives : tuple of Design
+    alternatives : tuple of Design or ImputedDesigns
         Other designs, locked beside it, for the sensitivity of the result.
     reasons : tuple of str
         Codes of the gates that failed.
     notes : tuple of str
         What a reader must know.
+    reordered : tuple of Design
+        A matched design with its ties broken otherwise; they follow from the locked design. None with imputations, each of
+        which breaks ties in its own way.
+    imputed : ImputedDesigns, optional
+        The designs of all imputations of what was not recorded, of which ``design`` is the first; ``balance`` shows the
+        terms of the first, and is passed only if all pass. Alternatives are then imputed designs as well.
+    with_category : Design, optional
+        Beside imputations, the same method with 'not recorded' as a category of its own.
+    candidates : DataFrame, optional
+        What the design was chosen from: the public frame ``candidates``. Absent where there is no design.
+    details : mapping of DataFrame
+        Raw frames of balance beyond the means, by name, from ``balance_frames``; empty where there is no design.
     """
 
     protocol: TrialProtocol
@@ -49,9 +70,14 @@ class EmulatedTrial:
     cohort: Cohort | None = None
     design: Design | None = None
     balance: Balance | None = None
-    alternatives: tuple[Design, ...] = ()
+    alternatives: tuple[Designs, ...] = ()
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reordered: tuple[Design, ...] = ()
+    imputed: ImputedDesigns | None = None
+    with_category: Design | None = None
+    candidates: pd.DataFrame | None = None
+    details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return a summary of at most eight lines."""
@@ -99,7 +125,7 @@ def design_programme(source: CohortSource, protocol: TrialProtocol) -> EmulatedT
     if few:
         return _without_design(protocol, cohort, few, "")
     try:
-        return _designed(protocol, cohort, _not_recorded_notes(source, protocol))
+        return _designed(protocol, cohort, _not_recorded(source, protocol))
     except DesignError as problem:
         reason = "separation" if "separat" in problem.problem.lower() else "no_overlap"
         return _without_design(protocol, cohort, ("design_failed", reason), str(problem))
@@ -111,29 +137,77 @@ def method_options(protocol: TrialProtocol, method: str) -> Mapping[str, Any]:
     return {name: getattr(section, name) for name in METHODS[method].options if name in section.model_fields_set}
 
 
-def _designed(protocol: TrialProtocol, cohort: Cohort, notes: tuple[str, ...]) -> EmulatedTrial:
+def _designed(protocol: TrialProtocol, cohort: Cohort, not_recorded: str) -> EmulatedTrial:
     section = protocol.design
     _require_options_in_use(protocol)
-    if protocol.time_zero is not None and protocol.time_zero.rule == CLONES:
-        design = clone_design(cohort, estimand="ATE" if section.estimand == "ATE" else "ATT")
-    elif section.method == "auto":
-        options = {name: value for m in section.candidates for name, value in method_options(protocol, m).items()}
-        choice = choose_design(
-            cohort, section.candidates, estimand=section.estimand or "ATT", max_smd=section.max_smd, **options
-        )
-        design, notes = choice.design, (*notes, _choice_note(choice))
-    else:
-        design = build_design(
-            cohort, section.method, estimand=section.estimand or "ATT", **method_options(protocol, section.method)
-        )
-    balance = assess_balance(design, max_smd=section.max_smd)
-    notes = (*notes, *_unused_notes(protocol, design))
-    alternatives, unheard = _alternatives(protocol, cohort, design.method)
-    reasons = design_reasons(design) + (() if balance.balanced else ("imbalance",))
-    digest = _digest(protocol, [design, *alternatives])
+    require_few_values(cohort, section.subgroups)
+    cohorts = _complete(protocol, cohort)
+    choice = _chosen(protocol, cohorts[0])
+    design = choice.design
+    imputed = build_likewise(design, cohorts, max_smd=section.max_smd) if len(cohorts) > 1 else None
+    alternatives, unheard = _alternatives(protocol, cohorts, design.method)
+    with_category = _or_none(design, cohort) if imputed is not None else None
+    balance = choice.balance if imputed is None else across_imputations(imputed)
+    every = each_of(imputed or design)
+    reasons = dict.fromkeys(r for d in every for r in design_reasons(d))
+    locked = [*every, *(d for a in alternatives for d in each_of(a)), *([with_category] if with_category else [])]
     return EmulatedTrial(
-        protocol, digest, cohort, design, balance, alternatives, reasons, (*notes, *design.notes, *balance.notes, *unheard)
+        protocol,
+        _digest(protocol, locked),
+        cohort,
+        design,
+        balance,
+        alternatives,
+        (*reasons, *(() if balance.balanced else ("imbalance",))),
+        (
+            *missing_notes(section, imputed, not_recorded),
+            *_choice_notes(choice, protocol),
+            *_unused_notes(protocol, design),
+            *design.notes,
+            *balance.notes,
+            *unheard,
+        ),
+        _reordered(design) if imputed is None else (),
+        imputed,
+        with_category,
+        choice.ranking,
+        balance_frames(design, section.subgroups),
     )
+
+
+def _complete(protocol: TrialProtocol, cohort: Cohort) -> tuple[Cohort, ...]:
+    """Return the cohort as it is, or imputed several times where the protocol says so and something is missing."""
+    section = protocol.design
+    if section.missing == "category" or not lacks_values(cohort):
+        return (cohort,)
+    return impute_covariates(cohort, imputations=section.imputations, seed=section.imputation_seed)
+
+
+def _or_none(design: Design, cohort: Cohort) -> Design | None:
+    try:
+        return build_again(design, cohort)
+    except DesignError:
+        return None
+
+
+def _reordered(design: Design) -> tuple[Design, ...]:
+    """Build a matched design with its ties broken otherwise; the orders follow from the programme's name."""
+    seed = seed_of(f"{design.cohort.programme}: ties", 0)
+    return tuple(reordered_designs(design, reorderings=n, seed=seed)) if (n := reorderings_within(design)) else ()
+
+
+def _chosen(protocol: TrialProtocol, cohort: Cohort) -> Choice:
+    """Build the design that the rule of time zero gives, that is named, or that is the best of the candidates."""
+    section = protocol.design
+    if protocol.time_zero is not None and protocol.time_zero.rule == CLONES:
+        clones = clone_design(cohort, estimand="ATE" if section.estimand == "ATE" else "ATT")
+        return only_choice(clones, max_smd=section.max_smd)
+    asked = section.estimand or "ATT"
+    if section.method == "auto":
+        options = {name: value for m in section.candidates for name, value in method_options(protocol, m).items()}
+        return choose_design(cohort, section.candidates, estimand=asked, max_smd=section.max_smd, **options)
+    named = build_design(cohort, section.method, estimand=asked, **method_options(protocol, section.method))
+    return only_choice(named, max_smd=section.max_smd)
 
 
 def _require_options_in_use(protocol: TrialProtocol) -> None:
@@ -158,24 +232,37 @@ def _unused_notes(protocol: TrialProtocol, design: Design) -> tuple[str, ...]:
     return (f"The propensity model '{model}' has no part in the method '{design.method}', whose score is a plain logit's.",)
 
 
-def _choice_note(choice: Choice) -> str:
-    others = ", ".join(str(m) for m in choice.ranking["method"].iloc[1:])
-    return f"Chosen before any outcome was opened: {choice.design.method}" + (f", over {others}." if others else ".")
+def _choice_notes(choice: Choice, protocol: TrialProtocol) -> tuple[str, ...]:
+    """Say what was chosen over what; nothing where the design was given."""
+    if protocol.design.method != "auto" or choice.design.method == CLONES:
+        return ()
+    ranking = choice.ranking
+    built = ranking["place"].notna()
+    over, failed = (", ".join(ranking.loc[rows, "method"]) for rows in (built & ~ranking["chosen"], ~built))
+    note = f"Chosen before any outcome was opened: {choice.design.method}" + (f", over {over}." if over else ".")
+    return (f"{note} Could not be built: {failed}." if failed else note,)
 
 
-def _alternatives(protocol: TrialProtocol, cohort: Cohort, chosen: str) -> tuple[tuple[Design, ...], tuple[str, ...]]:
-    """Build the other candidates; one that fails has nothing to say, one that cannot take the options is named."""
-    section, found, notes = protocol.design, [], []
+def _alternatives(
+    protocol: TrialProtocol, cohorts: tuple[Cohort, ...], chosen: str
+) -> tuple[tuple[Designs, ...], tuple[str, ...]]:
+    """Build the other candidates; one that fails has nothing to say, one that cannot be tried is named."""
+    section, cohort = protocol.design, cohorts[0]
+    found: list[Designs] = []
+    notes: list[str] = []
     for method in section.candidates:
         if chosen in (method, CLONES) or cohort.randomised:
             continue
         asked = section.estimand if section.estimand in METHODS[method].accepts else "ATT"
         try:
-            found.append(build_design(cohort, method, estimand=asked or "ATT", **method_options(protocol, method)))
+            built = build_design(cohort, method, estimand=asked or "ATT", **method_options(protocol, method))
+            found.append(built if len(cohorts) == 1 else build_likewise(built, cohorts, max_smd=section.max_smd))
         except DesignError:
             continue
         except UsageError as error:
             notes.append(f"'{method}' was not built beside it: its options do not go together. {error}")
+        except EnvironmentFault as error:
+            notes.append(f"'{method}' was not built beside it. {error}")
     return tuple(found), tuple(notes)
 
 
@@ -202,12 +289,9 @@ def _fixed_of_records(protocol: TrialProtocol) -> dict[str, Any]:
     return {**fixed, "joint": list(protocol.joint)} if fixed else {}
 
 
-def _not_recorded_notes(source: CohortSource, protocol: TrialProtocol) -> tuple[str, ...]:
-    """Say which covariates were not always recorded, as a share of the units."""
-    lacking = [f"{c} ({_about(share)})" for c, share in source.shares_not_recorded(protocol).items() if share]
-    if not lacking:
-        return ()
-    return (f"Not always recorded: {', '.join(lacking)}. 'Not recorded' is a category of its own, balanced like the others.",)
+def _not_recorded(source: CohortSource, protocol: TrialProtocol) -> str:
+    """Say which covariates were not always recorded, as a share of the units; empty where all were."""
+    return ", ".join(f"{c} ({_about(share)})" for c, share in source.shares_not_recorded(protocol).items() if share)
 
 
 def _about(share: float) -> str:

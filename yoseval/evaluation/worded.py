@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import Study, TrialProtocol
-from yoseval.cohort.sections import OutcomeSection
 from yoseval.outcomes.outcome_codes import find_outcome
 
 

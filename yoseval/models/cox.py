@@ -1,47 +1,67 @@
-"""The Cox model with weights, ties and influence values.
+"""The Cox model with weights, ties, delayed entry, strata and influence values.
 
-Takes times, events, covariates and weights and gives coefficients with each unit's influence on them. Own code because
-the peers' robust errors are wrong under ties, or quadratic in time. Every pass is a handful of cumulative sums over
-the distinct event times and one weighted cross product; it cannot see arms, designs or files.
+Takes rows of times, events, covariates and weights and gives coefficients with each row's influence on them. Own code
+because the peers' robust errors are wrong under ties or with entry, or quadratic in time. A child may have several rows:
+covariates that change over time and recurrent events are rows (entry, time] of one cluster. It cannot see arms, designs or
+files.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats, Indices
-from yoseval.errors import EstimationError
-from yoseval.models.curves import event_places
+from yoseval.arrays import AnyArray, Flags, Floats, Indices
+from yoseval.errors import EstimationError, TooFewEventsError
+from yoseval.models.cox_newton import Maximum, climb
+from yoseval.models.cox_sample import Sample, Ties, arrange, standardise
+from yoseval.models.cox_sums import score_residuals
 
-Ties = Literal["efron", "breslow"]
+_MODEL = "Cox model"
 
-_MOST_ITERATIONS = 40
-_MOST_HALVINGS = 30
-# On standardised columns: quadratic convergence makes the step after this one a rounding error.
-_SMALL_STEP = 1e-8
-# A smallest eigenvalue that has shrunk so far against the start means a coefficient on its way to infinity.
-_FLAT = 1e-9
-# A smallest eigenvalue this small against the sum of all, at the start, means collinear columns.
-_SINGULAR = 1e-10
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaselineSteps:
+    """Increments of the baseline hazard of a Cox model.
+
+    Parameters
+    ----------
+    centre : (p,) floats
+        Covariates at which the increments are given: the weighted means, so that they do not overflow.
+    time : (k,) floats
+        Distinct event times, rising within each stratum.
+    stratum : (k,) labels
+        Stratum of each; all 0 without strata.
+    increment : (k,) floats
+        Zero or more.
+    """
+
+    centre: Floats
+    time: Floats
+    stratum: AnyArray
+    increment: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoxFit:
-    """A fitted Cox model of n units and p covariates.
+    """A fitted Cox model of n rows and p covariates.
 
     Parameters
     ----------
     coefficients : (p,) floats
         Logarithms of hazard ratios.
     covariance : (p, p) floats
-        Inverse information: the model's own covariance, to be believed only without weights.
+        Inverse information: the model's own covariance, to be believed only without weights, for one row a child.
     influence : (n, p) floats
-        Weight times derivative of each coefficient in the weight (weighted ``dfbeta``); columns sum to zero.
+        Weight times derivative of each coefficient in the weight (weighted ``dfbeta``); columns sum to zero. Rows of one
+        child are to be summed: see ``variance.clustered_sandwich``.
     loglik, loglik_null : float
         Log partial likelihood at the estimate and at zero.
+    score_null, information_null : (p,), (p, p) floats
+        First derivative at zero and minus the second: ``score_test`` is made of them.
+    baseline : BaselineSteps
+        Increments of the baseline hazard: see ``baseline_hazard``.
     n, n_events : int
-        Units and events of positive weight.
+        Rows and events of positive weight.
     iterations : int
         Newton steps taken.
     converged : bool
@@ -53,6 +73,9 @@ class CoxFit:
     influence: Floats
     loglik: float
     loglik_null: float
+    score_null: Floats
+    information_null: Floats
+    baseline: BaselineSteps
     n: int
     n_events: int
     iterations: int
@@ -60,35 +83,49 @@ class CoxFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
-    """Units in the order of their cells. Cell 2k - 1 holds the events at the k-th time, cell 2k those censored from then on."""
+class CumulativeHazard:
+    """A cumulative hazard that rises at k times to ``hazard``, (k,) floats, just after each ``time``, (k,) floats."""
 
-    columns: Floats  # (p, n), standardised
-    weight: Floats
-    place: Indices
-    event: Flags
-    filled: Indices  # the cells that are not empty
-    starts: Indices  # where they begin
-    m: int  # distinct event times
-    tie: Indices  # (events,) time each event belongs to
-    keep: Floats  # (events,) 1 - l/m of Efron; 1 for Breslow
-    share: Floats  # (events,) mean weight of the events at that time
+    time: Floats
+    hazard: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pass:
-    """One evaluation of the likelihood."""
+class CoxSolution:
+    """A maximum on standardised columns, for what is computed from it.
 
-    loglik: float
-    score: Floats
-    information: Floats
-    risk: Floats  # (n,) exp(linear predictor), up to a factor
-    hazard: Floats  # (n,) what each unit was exposed to
-    mean: Floats  # (p, events) mean covariates of those at risk
-    rate: Floats  # (events,) share / denominator
+    Parameters
+    ----------
+    sample : Sample
+        The rows in order.
+    rows : (n,) integers
+        Which row was given for each of the sample.
+    centre, scale : (p,) floats
+        What was subtracted from, and divided out of, the columns.
+    labels : (s,) labels or None
+        Names of the strata.
+    maximum : Maximum
+        Coefficients and likelihoods.
+    """
+
+    sample: Sample
+    rows: Indices
+    centre: Floats
+    scale: Floats
+    labels: AnyArray | None
+    maximum: Maximum
 
 
-def fit_cox(time: Floats, event: Flags, covariates: Floats, weight: Floats, *, ties: Ties = "efron") -> CoxFit:
+def fit_cox(
+    time: Floats,
+    event: Flags,
+    covariates: Floats,
+    weight: Floats,
+    *,
+    ties: Ties = "efron",
+    entry: Floats | None = None,
+    strata: AnyArray | None = None,
+) -> CoxFit:
     r"""Fit a Cox model by Newton-Raphson on the weighted partial likelihood.
 
     At a time with m tied events of mean weight :math:`\bar w`, Efron's contribution is
@@ -96,8 +133,14 @@ def fit_cox(time: Floats, event: Flags, covariates: Floats, weight: Floats, *, t
     .. math:: \sum_{i \in D} w_i x_i\beta - \bar w \sum_{l=0}^{m-1} \log\Big(\sum_{R} w_j e^{x_j\beta}
               - \tfrac{l}{m} \sum_{D} w_j e^{x_j\beta}\Big);
 
-    Breslow's has 0 for l/m. The influence values are the exact derivatives of the solution in the weights, so the sum of
-    squares over clusters is the robust variance of R's ``coxph(robust = TRUE)``, ties and weights included.
+    Breslow's has 0 for l/m. Those at risk, R, at time t are the rows of the stratum with entry < t <= time. The influence
+    values are the exact derivatives of the solution in the weights, so the sum of squares over clusters is the robust
+    variance of R's ``coxph(cluster =)``: ties, weights, strata and entry included. Rows of one child with the gaps between
+    its events as times, or with the number of the event as stratum, give the models of Andersen and Gill (of Lin, Wei,
+    Yang and Ying with the robust variance), of Prentice, Williams and Peterson, and of Wei, Lin and Weissfeld.
+
+    Whole weights equal repeated rows with Breslow's method only: Efron's counts tied events by rows, so two rows are two
+    tied events and one row of weight 2 is one.
 
     Parameters
     ----------
@@ -108,9 +151,14 @@ def fit_cox(time: Floats, event: Flags, covariates: Floats, weight: Floats, *, t
     covariates : (n, p) floats
         Columns; they are centred and scaled inside.
     weight : (n,) floats
-        Zero or more; a unit of weight 0 is as if absent.
+        Zero or more; a row of weight 0 is as if absent.
     ties : str
         ``efron`` or ``breslow``.
+    entry : (n,) floats, optional
+        A row is at risk after this time. Sums over those at risk lose precision where the relative hazard at risk is many
+        orders of magnitude below what it is later on: about 1e-16 of the largest sum.
+    strata : (n,) labels, optional
+        Each has a baseline hazard of its own; one without events tells nothing.
 
     Returns
     -------
@@ -120,142 +168,120 @@ def fit_cox(time: Floats, event: Flags, covariates: Floats, weight: Floats, *, t
     Raises
     ------
     EstimationError
-        If there are no events, a column is constant or a combination of others, no finite maximum exists
-        (for instance no event in one arm), or the steps do not converge.
+        If there are no events, a row ends before its entry, a column is constant or a combination of others, no finite
+        maximum exists (for instance no event in one arm), or the steps do not converge.
 
     References
     ----------
     efron1977 : Efron (1977), JASA 72(359), 557-565.
-    therneau2000 : Therneau and Grambsch (2000), Modeling Survival Data, chapters 3 and 7.
+    therneau2000 : Therneau and Grambsch (2000), Modeling Survival Data, chapters 3, 7 and 8.
     binder1992 : Binder (1992), Biometrika 79(1), 139-147.
+    lin2000 : Lin, Wei, Yang and Ying (2000), JRSS B 62(4), 711-730.
+
+    Examples
+    --------
+    >>> x, ones = np.array([[1.0], [0.0], [1.0]]), np.ones(3)
+    >>> fit_cox(np.array([1.0, 2.0, 3.0]), np.array([True, True, False]), x, ones).coefficients.round(4)
+    array([-0.3466])
     """
-    used = np.flatnonzero(weight > 0)
-    if not event[used].any():
-        raise EstimationError("A Cox model needs events; there are none.", "Choose a longer follow-up or another outcome.")
-    centre, scale = _centre_and_scale(covariates[used], weight[used])
-    standard = (covariates[used] - centre) / scale
-    sample, order = _arrange(time[used], event[used], standard, weight[used], ties)
-    null = _evaluate(sample, np.zeros(scale.size))
-    beta, found, iterations = _climb(sample, null)
-    covariance = np.linalg.inv(found.information)
+    solution = solve_cox(time, event, covariates, weight, ties=ties, entry=entry, strata=strata)
+    sample, scale, top = solution.sample, solution.scale, solution.maximum
+    covariance = np.linalg.inv(top.found.information)
     influence = np.zeros((len(time), scale.size))
-    influence[used[order]] = (_score_residuals(sample, found) @ covariance) / scale
+    influence[solution.rows] = score_residuals(sample, top.found).T @ (covariance / scale)
     return CoxFit(
-        coefficients=beta / scale,
+        coefficients=top.beta / scale,
         covariance=covariance / np.outer(scale, scale),
         influence=influence,
-        loglik=found.loglik,
-        loglik_null=null.loglik,
-        n=used.size,
-        n_events=int(event[used].sum()),
-        iterations=iterations,
+        loglik=top.found.loglik,
+        loglik_null=top.null.loglik,
+        score_null=top.null.score * scale,
+        information_null=top.null.information * np.outer(scale, scale),
+        baseline=_baseline(solution),
+        n=solution.rows.size,
+        n_events=sample.events.size,
+        iterations=top.iterations,
         converged=True,
     )
 
 
-def _centre_and_scale(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    centre = np.average(columns, axis=0, weights=weight)
-    scale = np.sqrt(np.average((columns - centre) ** 2, axis=0, weights=weight))
-    flat = scale <= 1e-12 * (1.0 + np.abs(centre))
-    if flat.any():
-        raise EstimationError(
-            f"{int(flat.sum())} of {flat.size} columns of the Cox model have one value only (first: column "
-            f"{int(np.flatnonzero(flat)[0]) + 1}).",
-            "Leave them out.",
-        )
-    return centre, scale
-
-
-def _arrange(time: Floats, event: Flags, columns: Floats, weight: Floats, ties: Ties) -> tuple[_Sample, Indices]:
-    moments, place = event_places(time, event)
-    cell = 2 * place - event
-    order = np.argsort(cell, kind="stable")
-    filled, starts = np.unique(cell[order], return_index=True)
-    tie = place[order][event[order]] - 1
-    sizes = np.bincount(tie)
-    rank = np.arange(tie.size) - (np.cumsum(sizes) - sizes)[tie]
-    keep = 1.0 - rank / sizes[tie] if ties == "efron" else np.ones(tie.size)
-    share = (np.bincount(tie, weight[order][event[order]]) / sizes)[tie]
-    ordered = np.ascontiguousarray(columns[order].T)
-    sample = _Sample(ordered, weight[order], place[order], event[order], filled, starts, moments.size, tie, keep, share)
-    return sample, order
-
-
-def _climb(sample: _Sample, null: _Pass) -> tuple[Floats, _Pass, int]:
-    """Take Newton steps, halved while they lead downhill, until they no longer move."""
-    beta, here = np.zeros(null.score.size), null
-    smallest = _smallest_eigenvalue(null)
-    if smallest <= _SINGULAR * float(np.trace(null.information)):
-        raise EstimationError("A column of the Cox model is a combination of the others.", "Leave one of them out.")
-    for iteration in range(1, _MOST_ITERATIONS + 1):
-        step = np.asarray(np.linalg.solve(here.information, here.score), dtype=np.float64)
-        beta, here = _uphill(sample, beta, here, step)
-        if _smallest_eigenvalue(here) < _FLAT * smallest:
-            break
-        if np.abs(step).max() < _SMALL_STEP:
-            return beta, here, iteration
-    raise EstimationError(
-        f"The Cox model has no finite maximum or did not converge in {_MOST_ITERATIONS} steps.",
-        "Look for an arm or a level without events, and leave it out, or choose a risk difference.",
+def solve_cox(
+    time: Floats,
+    event: Flags,
+    covariates: Floats,
+    weight: Floats,
+    *,
+    ties: Ties,
+    entry: Floats | None,
+    strata: AnyArray | None,
+) -> CoxSolution:
+    """Find the maximum on standardised columns; arguments and errors are those of ``fit_cox``."""
+    if not (event & (weight > 0)).any():
+        raise TooFewEventsError("A Cox model needs events; there are none.", "Choose a longer follow-up or another outcome.")
+    arranged = arrange(time, event, covariates, weight, ties=ties, entry=entry, strata=strata)
+    standard = standardise(arranged.sample, _MODEL)
+    return CoxSolution(
+        standard.sample,
+        arranged.rows,
+        standard.centre,
+        standard.scale,
+        arranged.labels,
+        climb(standard.sample, _MODEL),
     )
 
 
-def _uphill(sample: _Sample, beta: Floats, here: _Pass, step: Floats) -> tuple[Floats, _Pass]:
-    slack = 1e-12 * (1.0 + abs(here.loglik))
-    for _ in range(_MOST_HALVINGS):
-        there = _evaluate(sample, beta + step)
-        if there.loglik >= here.loglik - slack:
-            return beta + step, there
-        step = step / 2.0
-    return beta, here
+def baseline_hazard(fit: CoxFit, covariates: Floats, *, stratum: object = None) -> CumulativeHazard:
+    r"""Give the cumulative hazard of somebody with given covariates.
 
+    .. math:: \hat H(t \mid x) = e^{x\hat\beta} \sum_{t_k \le t} \sum_{l=0}^{m_k-1}
+              \frac{\bar w_k}{\sum_R w_j e^{x_j\hat\beta} - \tfrac{l}{m_k} \sum_D w_j e^{x_j\hat\beta}}
 
-def _smallest_eigenvalue(found: _Pass) -> float:
-    return float(np.linalg.eigvalsh(found.information)[0])
+    with the same l/m as the fit: Efron's estimate after Efron's fit (as R's ``basehaz``), Breslow's after Breslow's.
 
+    Parameters
+    ----------
+    fit : CoxFit
+        The fit.
+    covariates : (p,) floats
+        Of that person; zeros for the baseline itself.
+    stratum : label, optional
+        Needed if the model has strata.
 
-def _evaluate(sample: _Sample, beta: Floats) -> _Pass:
-    linear = beta @ sample.columns
-    linear = linear - linear.max()
-    risk = np.exp(linear)
-    weighted = sample.weight * risk
-    dead, alive = _at_risk_sums(sample, np.vstack([weighted[None, :], sample.columns * weighted]))
-    sums = alive[:, sample.tie] + sample.keep * dead[:, sample.tie]
-    mean = sums[1:] / sums[0]
-    rate = sample.share / sums[0]
-    hazard = _exposure(sample, rate[None, :])[0]
-    own = sample.weight[sample.event]
-    score = sample.columns[:, sample.event] @ own - mean @ sample.share
-    information = (sample.columns * (weighted * hazard)) @ sample.columns.T - (mean * sample.share) @ mean.T
-    loglik = float(own @ linear[sample.event] - sample.share @ np.log(sums[0]))
-    return _Pass(loglik, score, information, risk, hazard, mean, rate)
+    Returns
+    -------
+    CumulativeHazard
+        At the distinct event times of the stratum: none if it has no events.
 
+    Raises
+    ------
+    EstimationError
+        If the model has several strata and none is named.
 
-def _at_risk_sums(sample: _Sample, rows: Floats) -> tuple[Floats, Floats]:
-    """Sum rows, (q, n), over the events at, and over the survivors of, each event time: two (q, m) arrays."""
-    cells = np.zeros((rows.shape[0], 2 * sample.m + 1))
-    cells[:, sample.filled] = np.add.reduceat(rows, sample.starts, axis=1)
-    onwards = np.cumsum(cells[:, ::-1], axis=1)[:, ::-1]
-    return cells[:, 1::2], onwards[:, 2::2]
-
-
-def _exposure(sample: _Sample, increments: Floats) -> Floats:
-    """Sum increments, (q, events), over each unit's time at risk: (q, n).
-
-    At its own event a unit is exposed to the share of each increment that Efron keeps of the tied events.
+    References
+    ----------
+    therneau2000 : Therneau and Grambsch (2000), Modeling Survival Data, section 10.2.
     """
-    by_time = np.vstack([np.bincount(sample.tie, row, sample.m) for row in increments])
-    kept = np.vstack([np.bincount(sample.tie, row, sample.m) for row in increments * sample.keep])
-    none = np.zeros((len(increments), 1))
-    total = np.hstack([none, np.cumsum(by_time, axis=1)])
-    own = total[:, :-1] + kept
-    return np.where(sample.event, own[:, np.maximum(sample.place, 1) - 1], total[:, sample.place])
+    steps = fit.baseline
+    several = np.unique(steps.stratum).size
+    if stratum is None and several > 1:
+        raise EstimationError(f"The Cox model has {several} strata with events; no stratum was named.", "Name one of them.")
+    own = np.ones(steps.time.size, dtype=bool) if stratum is None else np.asarray(steps.stratum == stratum)
+    relative = np.exp((covariates - steps.centre) @ fit.coefficients)
+    return CumulativeHazard(steps.time[own], relative * np.cumsum(steps.increment[own]))
 
 
-def _score_residuals(sample: _Sample, found: _Pass) -> Floats:
-    """Give the derivative of the score in each weight, times the weight: (n, p) floats in the order of the sample."""
-    sizes = np.bincount(sample.tie, minlength=sample.m)
-    expected = np.vstack([np.bincount(sample.tie, row, sample.m) for row in found.mean]) / sizes
-    residuals = found.risk * (_exposure(sample, found.mean * found.rate) - sample.columns * found.hazard)
-    residuals[:, sample.event] += sample.columns[:, sample.event] - expected[:, sample.tie]
-    return (residuals * sample.weight).T
+def score_test(fit: CoxFit) -> float:
+    """Give the score statistic against all coefficients being zero: chi-squared with p degrees of freedom."""
+    return float(fit.score_null @ np.linalg.solve(fit.information_null, fit.score_null))
+
+
+def _baseline(solution: CoxSolution) -> BaselineSteps:
+    moments, found = solution.sample.moments, solution.maximum.found
+    some = moments.deaths > 0
+    code = moments.stratum[some]
+    return BaselineSteps(
+        centre=solution.centre,
+        time=moments.time[some],
+        stratum=code if solution.labels is None else solution.labels[code],
+        increment=found.rates.one[some] * np.exp(-found.top[code]),
+    )

@@ -1,7 +1,7 @@
-"""The variance of a weighted difference of two means where clusters are few: CR2, with Satterthwaite's degrees of freedom.
+"""The variance of a contrast of two arms where clusters are few: CR2, with Satterthwaite's degrees of freedom.
 
-Takes an outcome, arms, weights and clusters; gives a standard error and its degrees of freedom. The ordinary clustered
-sandwich is too small with few clusters, and a normal quantile too short: this corrects both.
+Takes influence values (or an outcome), arms, weights and clusters; gives a standard error and its degrees of freedom. The
+ordinary clustered sandwich is too small with few clusters, and a normal quantile too short: this corrects both.
 """
 
 from dataclasses import dataclass
@@ -39,14 +39,28 @@ class FewClusters:
     n_clusters: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cluster:
-    """A cluster's rows of the model, their weights, and W times M times c: what each row adds to the difference."""
+@dataclass(frozen=True, slots=True)
+class AdjustedVariance:
+    """A CR2 variance, Satterthwaite's degrees of freedom, and the number of clusters with any weight."""
 
-    rows: Indices
-    x: Floats
-    w: Floats
+    variance: float
+    df: float
+    n_clusters: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Levers:
+    """What each unit's residual is multiplied by, before and after the adjustment, with sums by cluster and arm.
+
+    ``share`` is w / S within the arm, ``lever`` is W X M c (the share, negative in the comparison arm), ``adjusted`` is
+    A W X M c; ``side`` is 0 for the treated and 1 for the comparison.
+    """
+
+    code: Indices
+    side: Indices
+    share: Floats
     lever: Floats
+    adjusted: Floats
 
 
 def cr2_difference(outcome: Floats, treated: Flags, weight: Floats, clusters: AnyArray) -> FewClusters:
@@ -97,67 +111,145 @@ def cr2_difference(outcome: Floats, treated: Flags, weight: Floats, clusters: An
     """
     used = weight > 0
     y, a, w = outcome[used], treated[used], weight[used]
-    if a.all() or not a.any():
-        raise EstimationError("One of the two groups has no unit.", "Use a larger group.")
-    x = np.column_stack([a, ~a]).astype(np.float64)
-    sums = w @ x
-    means = (w * y) @ x / sums
-    residual = y - x @ means
-    groups = _clusters(clusters[used], x, w, sums)
-    adjusted = [_adjusted_lever(g, sums, float(w[a] @ w[a]), float(w[~a] @ w[~a])) for g in groups]
-    variance = float(sum((u @ residual[g.rows]) ** 2 for u, g in zip(adjusted, groups, strict=True)))
-    inner = _inner_products(groups, adjusted, x, w, sums)
-    spread = float(np.trace(inner))
+    _require_arms(a)
+    means = np.array([np.average(y[a], weights=w[a]), np.average(y[~a], weights=w[~a])])
+    difference = float(means[0] - means[1])
+    influence = (y - np.where(a, means[0], means[1])) * np.where(a, w / w[a].sum(), -w / w[~a].sum())
+    found = cr2_variance(influence, a, w, clusters[used])
+    return FewClusters(difference, float(np.sqrt(found.variance)), found.df, found.n_clusters)
+
+
+def cr2_variance(
+    influence: Floats, treated: Flags, weight: Floats, clusters: AnyArray, *, correction: Floats | None = None
+) -> AdjustedVariance:
+    r"""Return the CR2 variance of any contrast of two arms from its influence values.
+
+    A contrast is to first order a weighted difference of means of *pseudo-values*
+
+    .. math:: y_i = \hat\theta_{a} \pm \phi_i \frac{S_a}{w_i}, \qquad S_a = \sum_{A_j = a} w_j ,
+
+    plus for the treated and minus for the comparison units: where :math:`\phi` sums to 0 in each arm, their difference of
+    means is the contrast, and its uncorrected (CR0) variance is the sum of squares of the clusters' influence exactly. So the
+    residual of a unit is :math:`e_i = \phi_i / \ell_i` with the lever :math:`\ell_i = \pm w_i / S_a`, and
+
+    .. math:: V = \sum_g \Big( \sum_{i \in g} u_i e_i + c_i \Big)^2, \qquad u_g = A_g \ell_g ,
+
+    with :math:`A_g` and the degrees of freedom as for ``cr2_difference``, which this reproduces. :math:`c_i` is what
+    estimated weights add to a unit's influence; it has no lever of its own and enters as it is.
+
+    Parameters
+    ----------
+    influence : (n,) floats
+        Influence with the weights taken as known; it counts for units of positive weight only.
+    treated : (n,) booleans
+        True where the unit started the programme.
+    weight : (n,) floats
+        Zero or more.
+    clusters : (n,) labels
+        Units with one label are dependent.
+    correction : (n,) floats, optional
+        What estimated weights add to the influence; also for units of weight 0.
+
+    Returns
+    -------
+    AdjustedVariance
+        Variance, degrees of freedom, clusters with any weight.
+
+    Raises
+    ------
+    EstimationError
+        If an arm has no unit, there are fewer than two clusters, or nothing varies.
+
+    References
+    ----------
+    pustejovsky2018 : Pustejovsky and Tipton (2018), Journal of Business and Economic Statistics 36(4), 672-683,
+        equations 9 to 12.
+
+    Examples
+    --------
+    >>> influence = np.array([-0.25, 0.25, 0.5, -0.5])
+    >>> arm = np.array([True, True, False, False])
+    >>> cr2_variance(influence, arm, np.ones(4), np.arange(4)).variance
+    1.25
+    """
+    used = weight > 0
+    a, w, code = treated[used], weight[used], np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+    _require_arms(a)
+    levers = _adjust(a, w, code[used])
+    n_clusters = int(levers.code.max()) + 1
+    if n_clusters < 2:
+        raise EstimationError("A variance needs two independent clusters; there is 1.", "Use a larger group.")
+    total = np.bincount(code[used], levers.adjusted * influence[used] / levers.lever, minlength=int(code.max()) + 1)
+    if correction is not None:
+        total = total + np.bincount(code, correction, minlength=total.size)
+    variance = float(total @ total)
+    spread, squares = _traces(levers)
     if not spread > 0 or not variance > 0:
         raise EstimationError("The outcome does not vary within the groups, so it has no interval.", "Use a larger group.")
-    return FewClusters(float(means[0] - means[1]), float(np.sqrt(variance)), spread**2 / float((inner**2).sum()), len(groups))
+    return AdjustedVariance(variance, spread**2 / squares, n_clusters)
 
 
-def _clusters(labels: AnyArray, x: Floats, w: Floats, sums: Floats) -> list[_Cluster]:
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    if codes.max(initial=0) < 1:
-        raise EstimationError("A variance needs two independent clusters; there is 1.", "Use a larger group.")
-    order = np.argsort(codes, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    contrast = np.array([1.0, -1.0]) / sums
-    return [_Cluster(rows, x[rows], w[rows], w[rows] * (x[rows] @ contrast)) for rows in parts]
+def _require_arms(treated: Flags) -> None:
+    if treated.all() or not treated.any():
+        raise EstimationError("One of the two groups has no unit.", "Use a larger group.")
 
 
-def _adjusted_lever(group: _Cluster, sums: Floats, over: float, under: float) -> Floats:
-    r"""Return A_g W_g X_g M c.
+def _adjust(treated: Flags, weight: Floats, code: Indices) -> _Levers:
+    r"""Multiply the levers by :math:`A_g`, for all clusters at once.
 
-    Each arm is a block of its own: (I - H)_g (I - H)_g' = I - 1 (w/S)' - (w/S) 1' + 1 1' q/S^2 with q the arm's sum of w^2,
-    a change of rank two at most, so that its root needs a matrix of two columns only.
+    Each arm of a cluster is a block of its own: (I - H)_g (I - H)_g' = I - 1 s' - s 1' + q 1 1' with s the shares w / S and q
+    the arm's sum of s^2. That is a change of rank two in the plane of 1 and s, so its root needs a 2 x 2 matrix only, in the
+    basis of 1 and of s less its mean.
     """
-    out = np.zeros(len(group.rows))
-    for j, squares in enumerate((over, under)):
-        inside = group.x[:, j] > 0
-        if inside.any():
-            out[inside] = _rooted(group.w[inside] / sums[j], squares / sums[j] ** 2, group.lever[inside])
-    return out
+    side = np.where(treated, 0, 1).astype(np.int64)
+    sums = np.bincount(side, weight, minlength=2)
+    share = weight / sums[side]
+    sign = np.where(treated, 1.0, -1.0)
+    own = np.unique(code, return_inverse=True)[1].astype(np.int64)
+    block = 2 * own + side
+    size = np.bincount(block, minlength=2 * (int(own.max()) + 1)).astype(np.float64)
+    there = np.maximum(size, 1.0)
+    mean = np.bincount(block, share, minlength=size.size) / there
+    apart = share - mean[block]
+    reach = np.sqrt(np.bincount(block, apart**2, minlength=size.size))
+    squares: Floats = np.tile(np.bincount(side, share**2, minlength=2).astype(np.float64), size.size // 2)
+    moved = _root_less_identity(size, mean, reach, squares)
+    along = np.divide(apart, reach[block], out=np.zeros_like(apart), where=reach[block] > 0)
+    shift = moved[block, 0] / np.sqrt(there[block]) + moved[block, 1] * along
+    return _Levers(own, side, share, sign * share, sign * (share + shift))
 
 
-def _rooted(share: Floats, squares: float, lever: Floats) -> Floats:
-    """Multiply by the pseudo-inverse root of I - 1 s' - s 1' + q 1 1', through a basis of 1 and s."""
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(share)), share]))
-    ones, own = basis.T @ np.ones(len(share)), basis.T @ share
-    inner = np.eye(basis.shape[1]) - np.outer(ones, own) - np.outer(own, ones) + squares * np.outer(ones, ones)
-    values, vectors = np.linalg.eigh(0.5 * (inner + inner.T))
+def _root_less_identity(size: Floats, mean: Floats, reach: Floats, squares: Floats) -> Floats:
+    """Return (A - I) s of each block in the basis of 1 / sqrt(m) and (s - mean) / reach, (k, 2) floats."""
+    root = np.sqrt(size)
+    within = np.column_stack([root * mean, reach])
+    inner = np.zeros((size.size, 2, 2))
+    inner[:, 0, 0] = 1.0 - 2.0 * size * mean + squares * size
+    inner[:, 0, 1] = inner[:, 1, 0] = -root * reach
+    inner[:, 1, 1] = 1.0
+    values, vectors = np.linalg.eigh(inner)
     roots = np.where(values > SINGULAR, 1.0 / np.sqrt(np.maximum(values, SINGULAR)), 0.0)
-    within = basis.T @ lever
-    rooted: Floats = lever + basis @ ((vectors * roots) @ (vectors.T @ within) - within)
-    return rooted
+    turned = np.einsum("kji,kj->ki", vectors, within)
+    found: Floats = np.einsum("kij,kj->ki", vectors, roots * turned) - within
+    return found
 
 
-def _inner_products(groups: list[_Cluster], adjusted: list[Floats], x: Floats, w: Floats, sums: Floats) -> Floats:
-    r"""Return :math:`p_g^\top p_h` for every two clusters, (G, G) floats.
+def _traces(levers: _Levers) -> tuple[float, float]:
+    r"""Return the trace of the matrix of :math:`p_g^\top p_h` and that of its square, without forming it.
 
-    :math:`p_g = u_g` on its own rows, less :math:`W X M X_g^\top u_g` on all: so three sums by cluster and arm suffice.
+    :math:`p_g = u_g` on its own rows, less :math:`W X M X_g^\top u_g` on all, so the matrix is D + L K L': D diagonal, L of
+    four columns (sums of u and of s u, by cluster and arm), and K of 4 x 4.
     """
-    raised = np.array([g.x.T @ u for g, u in zip(groups, adjusted, strict=True)]) / sums
-    weighted = np.array([(g.w * u) @ g.x for g, u in zip(groups, adjusted, strict=True)])
-    squares = (w**2) @ x
-    cross = weighted @ raised.T
-    inner: Floats = (raised * squares) @ raised.T - cross - cross.T
-    inner[np.diag_indices_from(inner)] += np.array([u @ u for u in adjusted])
-    return inner
+    n_clusters = int(levers.code.max()) + 1
+    place = 2 * levers.code + levers.side
+    plain = np.bincount(place, levers.adjusted, minlength=2 * n_clusters).reshape(-1, 2)
+    shared = np.bincount(place, levers.share * levers.adjusted, minlength=2 * n_clusters).reshape(-1, 2)
+    low_rank = np.column_stack([plain, shared])
+    kernel = np.zeros((4, 4))
+    kernel[:2, :2] = np.diag(np.bincount(levers.side, levers.share**2, minlength=2))
+    kernel[:2, 2:] = kernel[2:, :2] = -np.eye(2)
+    diagonal = np.bincount(levers.code, levers.adjusted**2, minlength=n_clusters)
+    changed = np.einsum("gi,ij,gj->g", low_rank, kernel, low_rank)
+    gram = kernel @ (low_rank.T @ low_rank)
+    squares = float(np.trace(gram @ gram)) + 2.0 * float(diagonal @ changed) + float(diagonal @ diagonal)
+    return float((diagonal + changed).sum()), squares

@@ -17,6 +17,7 @@ from yoseval.errors import DesignError
 ALIASED = 1e-10  # share of a column's variance that the columns before it must leave over
 CONVERGED = 1e-7  # last Newton step on the logit scale; the next would be its square
 SEPARATION_REMEDY = "Merge the rare category with another, or leave the covariate out."
+SETTLED = 1e-10  # root mean square of the last step, below which the information before it is that after it
 BLOCK = 4096  # rows whose columns stay in the processor's cache between the steps of one pass
 PILOT = 50_000  # rows of the sample whose fit is the starting point of a larger one
 
@@ -205,8 +206,8 @@ def fit_logit(
     scaled = standardise_columns(x)
     problem = LogitProblem(scaled.z, y.astype(np.float64), w)
     labels = list(names) if names is not None else [f"column {j + 1}" for j in range(x.shape[1])]
-    beta = _pilot(problem) if start is None and len(y) > 4 * PILOT else scaled.on_scale(start)
-    state, steps = _maximise(problem, beta, labels, max_iterations)
+    beta, known = _pilot(problem) if start is None and len(y) > 4 * PILOT else (scaled.on_scale(start), None)
+    state, steps = _maximise(problem, beta, labels, max_iterations, known)
     return _finished(problem, scaled, state, steps)
 
 
@@ -255,20 +256,23 @@ def standardise_columns(x: Floats) -> ScaledColumns:
     return ScaledColumns(z, centre, scale)
 
 
-def _pilot(problem: LogitProblem) -> Floats:
-    """Fit a sample in equal steps through the rows: a start from which two or three steps reach the maximum."""
+def _pilot(problem: LogitProblem) -> tuple[Floats, Floats | None]:
+    """Fit a sample in equal steps through the rows: a start two or three steps from the maximum, and its information."""
     take = slice(None, None, len(problem.y) // PILOT)
     sample = LogitProblem(np.asfortranarray(problem.z[take]), problem.y[take], problem.w[take])
     beta = np.zeros(problem.z.shape[1])
     try:
-        return _maximise(sample, beta, [""] * (len(beta) - 1), 20)[0].beta
+        found = _maximise(sample, beta, [""] * (len(beta) - 1), 20)[0]
     except DesignError:
         # What separates a sample need not separate all of them.
-        return beta
+        return beta, None
+    return found.beta, found.information * (problem.w.sum() / sample.w.sum())
 
 
-def _maximise(problem: LogitProblem, beta: Floats, labels: list[str], max_iterations: int) -> tuple[LogitPass, int]:
-    state = pass_over(problem, beta)
+def _maximise(
+    problem: LogitProblem, beta: Floats, labels: list[str], max_iterations: int, known: Floats | None = None
+) -> tuple[LogitPass, int]:
+    state = pass_over(problem, beta, known)
     for i in range(1, max_iterations + 1):
         step = _newton_step(state)
         if step is None:
@@ -284,8 +288,8 @@ def _maximise(problem: LogitProblem, beta: Floats, labels: list[str], max_iterat
     raise DesignError("The propensity score has no finite maximum likelihood fit.", SEPARATION_REMEDY)
 
 
-def pass_over(problem: LogitProblem, beta: Floats) -> LogitPass:
-    """Pass over the rows once, block by block: index, fitted values, likelihood, its gradient and information."""
+def pass_over(problem: LogitProblem, beta: Floats, known: Floats | None = None) -> LogitPass:
+    """Pass over the rows once, block by block: index, fitted values, likelihood, its gradient and information, unless known."""
     n, p = problem.z.shape
     eta, fitted = np.empty(n), np.empty(n)
     score, information, loglik = np.zeros(p), np.zeros((p, p)), 0.0
@@ -298,10 +302,11 @@ def pass_over(problem: LogitProblem, beta: Floats) -> LogitPass:
         mean = np.where(e >= 0, 1.0, small) / (1.0 + small)
         loglik += float(w @ (y * e - np.maximum(e, 0.0) - np.log1p(small)))
         score += z.T @ (w * (y - mean))
-        part = np.multiply(z, np.sqrt(w * mean * (1.0 - mean))[:, None], out=half[: len(e)])
-        information += part.T @ part
+        if known is None:
+            part = np.multiply(z, np.sqrt(w * mean * (1.0 - mean))[:, None], out=half[: len(e)])
+            information += part.T @ part
         eta[rows], fitted[rows] = e, mean
-    return LogitPass(beta, eta, fitted, loglik, score, information)
+    return LogitPass(beta, eta, fitted, loglik, score, information if known is None else known)
 
 
 def _newton_step(state: LogitPass) -> Floats | None:
@@ -316,7 +321,9 @@ def _climb(problem: LogitProblem, state: LogitPass, step: Floats) -> tuple[Logit
     """Take the step, halved while it would lower the likelihood by more than rounding; also tell by how much."""
     slack = 1e-10 * (1.0 + abs(state.loglik))
     size = 1.0
-    new = pass_over(problem, state.beta + step)
+    # The step times the score is the sum of squares of its moves on the logit scale, each times p (1 - p) and the weight.
+    is_last = float(step @ state.score) <= SETTLED**2 * float(problem.w.sum())
+    new = pass_over(problem, state.beta + step, state.information if is_last else None)
     while new.loglik < state.loglik - slack and size > 1e-6:
         size /= 2
         new = pass_over(problem, state.beta + size * step)

@@ -75,15 +75,20 @@ def cross_fitted_score(classifier: Any, x: Floats, y: Flags, *, folds: int = 5, 
     >>> cross_fitted_score(LogisticRegression(), x, x[:, 0] % 3 == 0).score.shape
     (20,)
     """
-    from sklearn.base import clone  # noqa: PLC0415 - slow to import, and few need it
-
     fold = deal_folds(y, folds, seed)
     raw = np.empty(len(y))
     for k in range(folds):
         inside = fold == k
-        fitted = _seeded(clone(classifier), seed).fit(x[~inside], y[~inside])
-        raw[inside] = fitted.predict_proba(x[inside])[:, 1]
+        raw[inside] = learn_from(classifier, x[~inside], y[~inside], x[inside], seed)
     return _held(raw, 0)
+
+
+def learn_from(classifier: Any, x: Floats, y: Flags, new: Floats, seed: int) -> Floats:
+    """Fit a clone of a classifier and predict the rows of ``new``: (m,) probabilities that ``y`` is true."""
+    from sklearn.base import clone  # noqa: PLC0415 - slow to import, and few need it
+
+    raw: Floats = _seeded(clone(classifier), seed).fit(x, y).predict_proba(new)[:, 1]
+    return raw
 
 
 def boosted_score(x: Floats, y: Flags, imbalance: Callable[[Floats], float], *, seed: int = 0) -> LearnedScore:

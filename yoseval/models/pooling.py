@@ -40,6 +40,13 @@ class Pooled:
     missing_information: float
     imputations: int
 
+    @property
+    def fraction_missing(self) -> float:
+        r"""Fraction of missing information, :math:`\gamma = [\lambda (\nu + 1) + 2]/(\nu + 3)` (vanbuuren2018, 2.3.5)."""
+        if self.df == np.inf:
+            return self.missing_information
+        return (self.missing_information * (self.df + 1.0) + 2.0) / (self.df + 3.0)
+
 
 def pool_estimates(estimates: Floats, std_errors: Floats, *, complete_df: float = np.inf) -> Pooled:
     r"""Pool m estimates by Rubin's rules.

@@ -1,44 +1,17 @@
-"""From influence values to standard errors, and from standard errors to limits and p-values.
+"""From influence values to variances and covariances.
 
-Takes numbers, one a unit, and clusters. This is the one place that makes limits and p-values; it cannot see
-where the numbers come from.
+Takes numbers, one a unit, and clusters. It cannot see where the numbers come from.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from yoseval.arrays import AnyArray, Floats, Indices
 from yoseval.errors import EstimationError
 
 Kind = Literal["HC0", "HC1"]
-Scale = Literal["identity", "log", "loglog"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A standard error with what follows from it.
-
-    Parameters
-    ----------
-    std_error : float
-        On the analysis scale: of the logarithm for ratios.
-    df : float
-        Degrees of freedom of the t quantile; infinite for the normal one.
-    conf_low, conf_high : float
-        On the natural scale.
-    p_value : float
-        Two-sided; not a number where there is no hypothesis.
-    """
-
-    std_error: float
-    df: float
-    conf_low: float
-    conf_high: float
-    p_value: float
 
 
 def clustered_variance(influence: Floats, clusters: AnyArray, *, kind: Kind = "HC0", n_parameters: int = 2) -> float:
@@ -79,16 +52,101 @@ def clustered_variance(influence: Floats, clusters: AnyArray, *, kind: Kind = "H
     4.0
     """
     codes, n_groups = _codes(clusters)
-    n = influence.size
+    by_cluster = np.bincount(codes, influence)
+    return float(by_cluster @ by_cluster) * _correction(influence.size, n_groups, kind, n_parameters)
+
+
+def clustered_covariance(
+    influence_a: Floats,
+    clusters_a: AnyArray,
+    influence_b: Floats,
+    clusters_b: AnyArray,
+    *,
+    kind: Kind = "HC0",
+    n_parameters: int = 2,
+) -> float:
+    r"""Sum the products of two estimates' influence over the clusters that they share.
+
+    .. math:: \hat C = \sqrt{k_a k_b} \sum_{g} \Big(\sum_{i \in g} \phi^a_i\Big) \Big(\sum_{i \in g} \phi^b_i\Big)
+
+    with :math:`k` the correction of ``clustered_variance`` for each estimate, so that the covariance of an estimate with
+    itself is its variance. Estimates that share no cluster have covariance 0.
+
+    Parameters
+    ----------
+    influence_a, influence_b : (n,) and (m,) floats
+        Influence values of the two estimates.
+    clusters_a, clusters_b : (n,) and (m,) labels
+        One label in both is the same cluster, such as a child who is compared in two programmes.
+    kind, n_parameters
+        As for ``clustered_variance``, for both.
+
+    Returns
+    -------
+    float
+        The covariance.
+
+    Raises
+    ------
+    EstimationError
+        As ``clustered_variance``.
+
+    References
+    ----------
+    newey1994 : Newey and McFadden (1994), Handbook of Econometrics 4, chapter 36, section 6 (influence functions add up).
+
+    Examples
+    --------
+    >>> first, second = np.array([1.0, -1.0]), np.array([0.5, -0.5])
+    >>> clustered_covariance(first, np.array(["u", "v"]), second, np.array(["v", "w"]))
+    -1.0
+    """
+    labels, codes = np.unique(np.concatenate([clusters_a, clusters_b]), return_inverse=True)
+    own_a, own_b = codes[: influence_a.size], codes[influence_a.size :]
+    sums = [np.bincount(o, v, minlength=labels.size) for o, v in ((own_a, influence_a), (own_b, influence_b))]
+    sizes = ((influence_a.size, np.unique(own_a).size), (influence_b.size, np.unique(own_b).size))
+    corrections = [_correction(n, n_groups, kind, n_parameters) for n, n_groups in sizes]
+    return float(sums[0] @ sums[1]) * float(np.sqrt(corrections[0] * corrections[1]))
+
+
+def clustered_sandwich(influence: Floats, clusters: AnyArray) -> Floats:
+    r"""Sum the outer squares of the clusters' influence on several parameters.
+
+    .. math:: \hat V = \sum_g \Big(\sum_{i \in g} \phi_i\Big) \Big(\sum_{i \in g} \phi_i\Big)^\top
+
+    without the factor :math:`G/(G-1)` of ``clustered_variance``: the convention of R's ``coxph(cluster =)``.
+
+    Parameters
+    ----------
+    influence : (n, p) floats
+        Weight times derivative of each parameter in the weight, one row an observation.
+    clusters : (n,) labels
+        Rows with one label are dependent: rows of one child, for instance.
+
+    Returns
+    -------
+    (p, p) floats
+        The covariance.
+
+    Raises
+    ------
+    EstimationError
+        If there is only one cluster.
+
+    References
+    ----------
+    lin1989 : Lin and Wei (1989), JASA 84(408), 1074-1078.
+
+    Examples
+    --------
+    >>> clustered_sandwich(np.array([[1.0], [2.0], [-3.0]]), np.array([0, 0, 1]))
+    array([[18.]])
+    """
+    codes, n_groups = _codes(clusters)
     _require_groups(n_groups)
-    variance = float((np.bincount(codes, influence) ** 2).sum()) * n_groups / (n_groups - 1.0)
-    if kind == "HC0":
-        return variance
-    if n <= n_parameters:
-        raise EstimationError(
-            f"A variance of {n_parameters} parameters needs more units; there are {n}.", "Use a larger group."
-        )
-    return variance * (n - 1.0) / (n - n_parameters)
+    total = np.vstack([np.bincount(codes, column, n_groups).astype(np.float64) for column in influence.T])
+    covariance: Floats = total @ total.T
+    return covariance
 
 
 def correct_for_estimated_weights(influence: Floats, weight: Floats, gradient: Floats, parameter_influence: Floats) -> Floats:
@@ -173,73 +231,24 @@ def effective_size(weight: Floats) -> float:
     return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def interval(
-    value: float, std_error: float, df: float = np.inf, *, conf_level: float = 0.95, scale: Scale = "identity"
-) -> Interval:
-    """Make limits and a two-sided p-value.
-
-    Parameters
-    ----------
-    value : float
-        A difference (``identity``), the logarithm of a ratio (``log``), or a share on a curve (``loglog``).
-    std_error : float
-        Of ``value``. Zero gives limits equal to the value and no p-value; not a number gives neither.
-    df : float
-        Degrees of freedom of the t quantile; infinite for the normal one.
-    conf_level : float
-        Between 0 and 1.
-    scale : str
-        ``log`` turns limits into ratios, and p is against a ratio of 1; ``loglog`` keeps limits within 0 and 1 and has no p.
-
-    Returns
-    -------
-    Interval
-        Limits on the natural scale.
-
-    Examples
-    --------
-    >>> round(interval(0.0, 1.0).conf_high, 2)
-    1.96
-    """
-    low, high = limits(np.array([value]), np.array([std_error]), df, conf_level=conf_level, scale=scale)
-    tested = scale != "loglog" and std_error > 0
-    p_value = 2.0 * _lower_tail(-abs(value) / std_error, df) if tested else np.nan
-    return Interval(float(std_error), float(df), float(low[0]), float(high[0]), float(p_value))
-
-
-def limits(
-    value: Floats, std_error: Floats, df: float = np.inf, *, conf_level: float = 0.95, scale: Scale = "identity"
-) -> tuple[Floats, Floats]:
-    """Make the limits of ``interval`` for many values at once: two (k,) arrays."""
-    reach = _quantile(0.5 + conf_level / 2.0, df)
-    if scale == "loglog":
-        return _loglog_limits(value, std_error, reach)
-    low, high = value - reach * std_error, value + reach * std_error
-    return (np.exp(low), np.exp(high)) if scale == "log" else (low, high)
-
-
-def _loglog_limits(value: Floats, std_error: Floats, reach: float) -> tuple[Floats, Floats]:
-    """Delta method on log(-log S); where the curve is 0 or 1 or does not vary, limits equal the value."""
-    inside = (value > 0) & (value < 1) & ~(std_error == 0)
-    hazard = -np.log(np.where(inside, value, 0.5))
-    factor = np.exp(reach * std_error / (np.where(inside, value, 0.5) * hazard))
-    return np.where(inside, np.exp(-hazard * factor), value), np.where(inside, np.exp(-hazard / factor), value)
-
-
-def _quantile(share: float, df: float) -> float:
-    return float(special.ndtri(share) if np.isinf(df) else special.stdtrit(df, share))
-
-
-def _lower_tail(t: float, df: float) -> float:
-    return float(special.ndtr(t) if np.isinf(df) else special.stdtr(df, t))
-
-
 def _codes(clusters: AnyArray) -> tuple[Indices, int]:
     """Give each unit the number of its cluster, from 0 by first position."""
     _, first, inverse = np.unique(clusters, return_index=True, return_inverse=True)
     rank = np.empty(first.size, dtype=np.int64)
     rank[np.argsort(first)] = np.arange(first.size)
     return rank[inverse], first.size
+
+
+def _correction(n: int, n_groups: int, kind: Kind, n_parameters: int) -> float:
+    """Return G / (G - 1) and, for HC1, times (n - 1) / (n - k)."""
+    _require_groups(n_groups)
+    if kind == "HC0":
+        return n_groups / (n_groups - 1.0)
+    if n <= n_parameters:
+        raise EstimationError(
+            f"A variance of {n_parameters} parameters needs more units; there are {n}.", "Use a larger group."
+        )
+    return n_groups / (n_groups - 1.0) * (n - 1.0) / (n - n_parameters)
 
 
 def _require_groups(n_groups: int) -> None:

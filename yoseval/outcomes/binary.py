@@ -7,8 +7,8 @@ the weighted Kaplan-Meier curve, so children who were not followed to the end co
 import numpy as np
 
 from yoseval.arrays import Flags, Floats
-from yoseval.errors import EstimationError
 from yoseval.models.curves import kaplan_meier, survival_at, survival_influence
+from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_odds_ratio, log_ratio
 from yoseval.outcomes.types import Contrast
 
 
@@ -46,9 +46,7 @@ def risk_difference(time: Floats, event: Flags, treated: Flags, weight: Floats, 
     ----------
     hernan2020 : Hernán and Robins (2020), Causal Inference: What If, section 17.1.
     """
-    risk_1, influence_1 = _risk(time, event, weight * treated, horizon)
-    risk_0, influence_0 = _risk(time, event, weight * ~treated, horizon)
-    return Contrast(risk_1 - risk_0, influence_1 - influence_0, risk_1, risk_0)
+    return difference(_risk(time, event, weight * treated, horizon), _risk(time, event, weight * ~treated, horizon))
 
 
 def risk_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
@@ -75,14 +73,45 @@ def risk_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horiz
     ----------
     hernan2020 : Hernán and Robins (2020), Causal Inference: What If, section 1.3.
     """
-    risk_1, influence_1 = _risk(time, event, weight * treated, horizon)
-    risk_0, influence_0 = _risk(time, event, weight * ~treated, horizon)
-    if risk_1 <= 0.0 or risk_0 <= 0.0:
-        arm = "treated" if risk_1 <= 0.0 else "comparison"
-        raise EstimationError(f"A ratio needs events in both arms; the {arm} arm has none.", "Choose the risk difference.")
-    return Contrast(float(np.log(risk_1 / risk_0)), influence_1 / risk_1 - influence_0 / risk_0, risk_1, risk_0)
+    return log_ratio(_risk(time, event, weight * treated, horizon), _risk(time, event, weight * ~treated, horizon))
 
 
-def _risk(time: Floats, event: Flags, weight: Floats, horizon: float) -> tuple[float, Floats]:
+def odds_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
+    r"""Divide the treated arm's odds of the event by the horizon by the comparison arm's; the value is the logarithm.
+
+    .. math:: \log OR(t) = \log \frac{F_1(t)}{1 - F_1(t)} - \log \frac{F_0(t)}{1 - F_0(t)}
+
+    The marginal odds ratio, of the arms' risks: not that of a regression on covariates, from which it differs even without
+    confounding.
+
+    Parameters
+    ----------
+    time, event, treated, weight, horizon
+        As for ``risk_difference``.
+
+    Returns
+    -------
+    Contrast
+        The value is a logarithm, the values of the arms are risks.
+
+    Raises
+    ------
+    EstimationError
+        If an arm is empty, has no event by the horizon or nobody without one, or nobody in it was followed to the horizon.
+
+    References
+    ----------
+    hernan2020 : Hernán and Robins (2020), Causal Inference: What If, section 1.3 and fine point 4.3.
+
+    Examples
+    --------
+    >>> treated, event = np.array([True, True, False, False]), np.array([True, False, True, False])
+    >>> odds_ratio(np.ones(4), event, treated, np.ones(4), 1.0).value
+    0.0
+    """
+    return log_odds_ratio(_risk(time, event, weight * treated, horizon), _risk(time, event, weight * ~treated, horizon))
+
+
+def _risk(time: Floats, event: Flags, weight: Floats, horizon: float) -> ArmMean:
     survival = survival_at(kaplan_meier(time, event, weight), np.array([horizon]))[0]
-    return float(1.0 - survival), -survival_influence(time, event, weight, horizon)
+    return ArmMean(float(1.0 - survival), -survival_influence(time, event, weight, horizon))

@@ -1,48 +1,25 @@
 """From a contrast and a design to a standard error, limits and a p-value: once, for every measure.
 
-Takes influence values, weights and clusters and decides between the sandwich and the jackknife. It cannot see
-what the contrast is of: it computes it again through the function it is given.
+Takes a follow-up in the order of a design, and influence values; the variance is one of the menu ``VARIANCES``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
-from yoseval.design.types import Design, Weighting
-from yoseval.errors import DataError, EstimationError, NotEvaluableError
-from yoseval.models.matching_variance import (
-    abadie_imbens_variance,
-    centre_within_strata,
-    equal_shares,
-    match_counts,
-    neighbour_variance,
-)
-from yoseval.models.variance import (
-    Interval,
-    Scale,
-    clustered_variance,
-    correct_for_estimated_weights,
-    effective_size,
-    interval,
-    jackknife_variance,
-)
+from yoseval.design.types import Design
+from yoseval.errors import DataError, EstimationError, TooFewEventsError, UsageError
+from yoseval.models.intervals import Interval, Scale, interval
+from yoseval.models.matching_variance import centre_within_strata
+from yoseval.models.variance import correct_for_estimated_weights, effective_size
+from yoseval.outcomes.clusters import cluster_levels, degrees_of_freedom
 from yoseval.outcomes.counts import Counts
+from yoseval.outcomes.small_samples import variance_of_certainty
 from yoseval.outcomes.types import Contrast, FollowUp, Recurrences
-
-SMALL_SAMPLE = 100.0
-"""Effective size of the smaller arm below which the jackknife replaces the sandwich.
-
-With poor overlap and a few dozen treated units, sandwich 95 % intervals cover 84 to 90 %; the jackknife with
-the t quantile covers 94 to 98 %.
-"""
-
-MAX_GROUPS = 500
-"""Most replicates of the jackknife; more clusters than this are left out in groups."""
+from yoseval.outcomes.variances import VARIANCES, Uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +42,14 @@ class Sample:
         Who was left out.
     counts : Counts or None
         Numbers of events, where the follow-up has them.
+    cause : (n,) integers or None
+        What ended ``time``: 0 nothing, 1 the event, 2 and above what competes with it.
+    days_at_risk, severity : (n,) floats or None
+        As in the follow-up.
+    covariates : (n, p) floats or None
+        The design's covariates, for measures that adjust by them.
+    fold : (n,) integers or None
+        Part of each child's units in cross-fitting, for measures that adjust by it.
     """
 
     time: Floats
@@ -74,6 +59,11 @@ class Sample:
     horizon: float
     notes: tuple[str, ...] = ()
     counts: Counts | None = None
+    cause: Indices | None = None
+    days_at_risk: Floats | None = None
+    severity: Floats | None = None
+    covariates: Floats | None = None
+    fold: Indices | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +107,9 @@ def align_followup(followup: FollowUp, design: Design) -> Sample:
         horizon=followup.horizon,
         notes=notes,
         counts=_align_counts(followup, place),
+        cause=None if followup.cause is None else np.where(followed, followup.cause[place], 0),
+        days_at_risk=None if followup.days_at_risk is None else np.where(followed, followup.days_at_risk[place], 0.0),
+        severity=None if followup.severity is None else np.where(followed, followup.severity[place], np.nan),
     )
 
 
@@ -134,48 +127,18 @@ def _align_counts(followup: FollowUp, place: Indices) -> Counts | None:
     return Counts(count, ends, Recurrences(unit[unit >= 0], followup.recurrences.time[unit >= 0]))
 
 
-def cluster_codes(design: Design) -> Indices:
-    """Give each unit the number of its cluster, (n,) integers from 0: its matched set where there are sets, else its child.
-
-    In a design of sets, a unit outside them is a cluster of its own.
-    """
-    if not design.is_matched:
-        return np.asarray(pd.factorize(design.person_id)[0], dtype=np.int64)
-    sets = design.weighting.set_id
-    alone = sets.max() + 1 + np.arange(sets.size)
-    return np.asarray(pd.factorize(np.where(sets >= 0, sets, alone))[0], dtype=np.int64)
-
-
-def degrees_of_freedom(weight: Floats, treated: Flags) -> float:
-    """Return min(effective comparison size, number of treated units) - 1, the df of the t quantile.
-
-    Raises
-    ------
-    EstimationError
-        If that leaves less than one.
-    """
-    used = weight > 0
-    df = min(effective_size(weight[~treated]), float((used & treated).sum())) - 1.0
-    if df < 1.0 - 1e-9:
-        raise EstimationError(
-            f"An interval needs two units in each arm; there are {int((used & treated).sum())} treated and "
-            f"{effective_size(weight[~treated]):.1f} (effective) comparison units.",
-            "Use a larger group or another design.",
-        )
-    return df
-
-
 def correct_contrast(contrast: Contrast, design: Design, weight: Floats) -> Contrast:
     """Return the contrast with influence values that allow for estimated weights, where the design says how."""
     estimation = design.weighting.estimation
+    through = contrast.influence if contrast.by_weight is None else contrast.by_weight
     if design.weighting.stratified:
         target = {"ATT": design.treated, "ATC": ~design.treated}.get(design.weighting.estimand, np.ones_like(design.treated))
-        centred = centre_within_strata(contrast.influence, design.weighting.set_id, design.treated, target)
-        return replace(contrast, influence=centred)
-    if estimation is None:
+        corrected = centre_within_strata(through, design.weighting.set_id, design.treated, target)
+    elif estimation is not None:
+        corrected = correct_for_estimated_weights(through, weight, estimation.gradient, estimation.influence)
+    else:
         return contrast
-    corrected = correct_for_estimated_weights(contrast.influence, weight, estimation.gradient, estimation.influence)
-    return replace(contrast, influence=corrected)
+    return replace(contrast, influence=contrast.influence - through + corrected, uncorrected=contrast.influence)
 
 
 def infer(
@@ -186,14 +149,11 @@ def infer(
     *,
     scale: Scale = "identity",
     conf_level: float = 0.95,
+    variance: str = "auto",
+    clusters: str | None = None,
+    of_shares: bool = False,
 ) -> Inference:
-    """Make the interval of a contrast.
-
-    The t quantile has min(effective comparison size, treated units) - 1 degrees of freedom. Variances are sandwich ones
-    (HC1, clustered on the matched set, else on the child) from the influence values. Where the smaller arm's effective
-    size is below ``SMALL_SAMPLE`` the jackknife takes over: it leaves out a set, or a child with the weights
-    fitted again. Should a replicate fail, the sandwich stays, with a note. Matching with replacement has the variance
-    of Abadie and Imbens at any size: there neither the jackknife nor the bootstrap is valid.
+    """Make the interval of a contrast, with a variance of the menu and its degrees of freedom for the t quantile.
 
     Parameters
     ----------
@@ -209,6 +169,12 @@ def infer(
         ``log`` where the value is the logarithm of a ratio.
     conf_level : float
         Between 0 and 1.
+    variance : str
+        A key of ``VARIANCES``.
+    clusters : str, optional
+        Column that names groups of dependent units, if not the one that the cohort declares: see ``cluster_levels``.
+    of_shares : bool
+        True for a difference of shares: an arm in which nobody or everybody has the outcome then has a variance too.
 
     Returns
     -------
@@ -217,6 +183,8 @@ def infer(
 
     Raises
     ------
+    UsageError
+        If there is no such variance or column, or the variance does not go with the design.
     EstimationError
         If an arm has fewer than two units, or nothing varies.
 
@@ -226,85 +194,22 @@ def infer(
     efron1993 : Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11.
     zeileis2020 : Zeileis, Köll and Graham (2020), Journal of Statistical Software 95(1).
     """
-    df = degrees_of_freedom(sample.weight, design.treated)
-    codes = cluster_codes(design)
-    sizes = (effective_size(sample.weight[design.treated]), effective_size(sample.weight[~design.treated]))
-    notes: tuple[str, ...] = ()
-    variance, how = np.nan, ""
-    if design.weighting.pairs is not None:
-        variance, how = _with_replacement(contrast, design, sample)
-    elif min(sizes) < SMALL_SAMPLE:
-        try:
-            variance, how = _jackknife(design, sample, recompute, codes)
-        except (NotEvaluableError, np.linalg.LinAlgError):
-            notes = ("the jackknife could not be computed; the sandwich interval may be too narrow in a group of this size",)
-    if not how:
-        variance, how = _sandwich(contrast, design, sample, codes)
-    if not variance > 0:
-        raise EstimationError("The outcome does not vary within the arms, so it has no interval.", "Choose another outcome.")
-    made = interval(contrast.value, float(np.sqrt(variance)), df, conf_level=conf_level, scale=scale)
-    return Inference(made, f"t, {_number(df)} df; {how}", notes)
+    if variance not in VARIANCES:
+        raise UsageError(f"'{variance}' is not a variance.", f"Choose one of: {', '.join(VARIANCES)}.")
+    degrees_of_freedom(sample.weight, design.treated)  # an error where an arm is too small for any of them
+    levels = cluster_levels(design, clusters)
+    found = VARIANCES[variance](Uncertain(contrast, design, sample.weight, sample.followed, levels, recompute))
+    if not found.variance > 0:
+        raise TooFewEventsError("The outcome does not vary within the arms, so it has no interval.", "Choose another outcome.")
+    more = _of_certain_arms(contrast, design.treated, sample.weight) if of_shares else 0.0
+    words = f"{found.words}; with one more of each kind in an arm of one kind" if more else found.words
+    made = interval(contrast.value, float(np.sqrt(found.variance + more)), found.df, conf_level=conf_level, scale=scale)
+    return Inference(made, f"t, {_number(found.df)} df; {words}", found.notes)
 
 
-def _sandwich(contrast: Contrast, design: Design, sample: Sample, codes: Indices) -> tuple[float, str]:
-    # A unit without follow-up still moves estimated weights.
-    counts = (sample.weight > 0) | (contrast.influence != 0)
-    variance = clustered_variance(contrast.influence[counts], codes[counts], kind="HC1")
-    on = "matched set" if design.is_matched else "child"
-    is_corrected = design.weighting.estimation is not None or design.weighting.stratified
-    corrected = ", corrected for estimated weights" if is_corrected else ""
-    return variance, f"sandwich, clustered on {on}{corrected}"
-
-
-def _with_replacement(contrast: Contrast, design: Design, sample: Sample) -> tuple[float, str]:
-    """Apply the variance of Abadie and Imbens to influence values, which add up over pairs as outcomes do."""
-    pairs, points = design.weighting.pairs, design.weighting.matched_on
-    assert pairs is not None
-    assert points is not None  # they come together
-    lead, partner = pairs
-    n = len(contrast.influence)
-    share = equal_shares(lead)
-    counts, squares = match_counts(partner, share, n)
-    # A comparison unit's influence belongs to the treated units that it stands in for, by their shares of it.
-    use = np.divide(contrast.influence, counts, out=np.zeros(n), where=counts > 0)
-    effect = contrast.influence[design.treated] + np.bincount(lead, weights=share * use[partner], minlength=n)[design.treated]
-    used = np.flatnonzero((counts > 0) & (sample.weight > 0))
-    residual = np.zeros(n)
-    residual[used] = neighbour_variance(use[used], points[used])
-    return abadie_imbens_variance(effect, counts, squares, residual), "Abadie-Imbens, for matching with replacement"
-
-
-def _jackknife(
-    design: Design, sample: Sample, recompute: Callable[[Indices, Floats], float], codes: Indices
-) -> tuple[float, str]:
-    refit = None if design.is_matched else design.weighting.reweight
-    # Where weights are fitted again, units of weight 0 have a say in the fit and so leave in their turn too.
-    taking_part = np.flatnonzero(sample.weight > 0) if refit is None else np.arange(sample.weight.size)
-
-    def statistic(kept: Indices) -> float:
-        positions = taking_part[kept]
-        if refit is None:
-            return recompute(positions, sample.weight[positions])
-        return recompute(positions, np.where(sample.followed[positions], _fitted_again(design.weighting, positions), 0.0))
-
-    most = MAX_GROUPS if refit is None else design.weighting.most_refits
-    variance = jackknife_variance(statistic, codes[taking_part], max_groups=most)
-    grouped = "groups of " if np.unique(codes[taking_part]).size > most else ""
-    what = "matched sets" if design.is_matched else "children"
-    return variance, f"jackknife over {grouped}{what}{', weights fitted again' if refit is not None else ''}"
-
-
-_FITTED_AGAIN: WeakKeyDictionary[Weighting, dict[bytes, Floats]] = WeakKeyDictionary()
-
-
-def _fitted_again(weighting: Weighting, kept: Indices) -> Floats:
-    """Return the weights fitted again on the kept positions; every measure of one design shares the fits."""
-    assert weighting.reweight is not None  # the caller asked for weights that can be fitted again
-    known = _FITTED_AGAIN.setdefault(weighting, {})
-    key = blake2b(kept.tobytes(), digest_size=16).digest()
-    if key not in known:
-        known[key] = weighting.reweight(kept)
-    return known[key]
+def _of_certain_arms(contrast: Contrast, treated: Flags, weight: Floats) -> float:
+    arms = ((contrast.treated_value, treated), (contrast.comparison_value, ~treated))
+    return sum(variance_of_certainty(share, effective_size(weight[arm])) for share, arm in arms)
 
 
 def _number(df: float) -> str:

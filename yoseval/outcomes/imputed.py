@@ -1,24 +1,51 @@
 """Estimate an effect within every imputation and pool by Rubin's rules.
 
 Takes a follow-up and designs, one an imputation; gives one `Estimate`. How each estimate was made stays with
-`estimate_effect`, limits and p-value with `models.variance`.
+`estimate_effect`, limits and p-value with `models.intervals`.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Floats
-from yoseval.design.imputed import ImputedDesigns
-from yoseval.models.pooling import pool_estimates
-from yoseval.models.variance import interval
+from yoseval.design.imputed import Designs, ImputedDesigns
+from yoseval.design.types import Design
+from yoseval.models.intervals import interval
+from yoseval.models.pooling import Pooled, pool_estimates
 from yoseval.outcomes.measures import MEASURES, estimate_effect
 from yoseval.outcomes.types import Estimate, FollowUp
 
 
+def estimate_designs(
+    followup: FollowUp, designs: Designs, measure: str, *, conf_level: float = 0.95, role: str = "primary", **how: Any
+) -> Estimate:
+    """Estimate the effect in one design, or in each of several imputations and pool.
+
+    Parameters
+    ----------
+    followup, measure, conf_level, role
+        As for ``estimate_effect``.
+    designs : Design or ImputedDesigns
+        Who counts, and how much.
+    **how
+        Further options of ``estimate_effect``, such as ``variance``.
+    """
+    if isinstance(designs, Design):
+        return estimate_effect(followup, designs, measure, conf_level=conf_level, role=role, **how)
+    return estimate_imputed_effect(followup, designs, measure, conf_level=conf_level, role=role, **how)
+
+
 def estimate_imputed_effect(
-    followup: FollowUp, imputed: ImputedDesigns, measure: str, *, conf_level: float = 0.95, role: str = "primary"
+    followup: FollowUp,
+    imputed: ImputedDesigns,
+    measure: str,
+    *,
+    conf_level: float = 0.95,
+    role: str = "primary",
+    **how: Any,
 ) -> Estimate:
     """Estimate the effect in every imputed design and pool.
 
@@ -34,6 +61,8 @@ def estimate_imputed_effect(
         Between 0 and 1.
     role : str
         ``primary``, ``secondary`` or ``check``.
+    **how
+        Further options of ``estimate_effect``, such as ``variance``.
 
     Returns
     -------
@@ -55,7 +84,7 @@ def estimate_imputed_effect(
     --------
     >>> estimate_imputed_effect(followup, build_imputed_designs(cohort), "risk_difference")  # doctest: +SKIP
     """
-    found = [estimate_effect(followup, d, measure, conf_level=conf_level, role=role) for d in imputed.designs]
+    found = [estimate_effect(followup, d, measure, conf_level=conf_level, role=role, **how) for d in imputed.designs]
     scale = MEASURES[measure].scale
     values = np.array([np.log(e.estimate) if scale == "log" else e.estimate for e in found])
     pooled = pool_estimates(values, np.array([e.std_error for e in found]), complete_df=min(e.df for e in found))
@@ -77,8 +106,13 @@ def estimate_imputed_effect(
         events_treated=min(e.events_treated for e in found),
         events_comparison=min(e.events_comparison for e in found),
         influence=_mean_influence(found, imputed),
-        notes=tuple(dict.fromkeys(n for e in found for n in e.notes)),
+        notes=(_missing_note(pooled), *dict.fromkeys(n for e in found for n in e.notes)),
     )
+
+
+def _missing_note(pooled: Pooled) -> str:
+    share = 100.0 * pooled.fraction_missing
+    return f"Pooled over {pooled.imputations} imputations: {share:.0f} % of the information about this effect is missing."
 
 
 def _mean_influence(found: list[Estimate], imputed: ImputedDesigns) -> Floats:

@@ -13,8 +13,9 @@ import pandas as pd
 from yoseval.arrays import AnyArray, Flags, Floats
 from yoseval.errors import EstimationError
 from yoseval.frames import make_frame
-from yoseval.models.variance import clustered_variance, interval
-from yoseval.outcomes.contrast import degrees_of_freedom
+from yoseval.models.intervals import interval
+from yoseval.models.variance import clustered_variance
+from yoseval.outcomes.clusters import degrees_of_freedom
 
 MIN_REOFFENDERS = 30
 """Fewest treated reoffenders for the mean days to the first reoffence."""

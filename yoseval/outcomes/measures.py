@@ -3,89 +3,81 @@
 Takes a follow-up and a design and gives an estimate with its interval. The statistics are in the leaves.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats, Indices
+from yoseval.arrays import Floats, Indices
 from yoseval.design.types import Design
-from yoseval.errors import EstimationError, UsageError
-from yoseval.models.variance import Scale, effective_size
-from yoseval.outcomes.binary import risk_difference, risk_ratio
-from yoseval.outcomes.contrast import Inference, Sample, align_followup, correct_contrast, infer
-from yoseval.outcomes.counts import mean_count_difference
-from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, survival_difference
+from yoseval.errors import UsageError
+from yoseval.models.variance import effective_size
+from yoseval.outcomes.adjusted import AdjustedLeaf, Adjustment, adjustment_note, require_adjustable, with_adjustment
+from yoseval.outcomes.applying import Measure, contrast_of, fit_notes, sample_for, value_on
+from yoseval.outcomes.bias_adjustment import adjust_for_bias
+from yoseval.outcomes.binary import odds_ratio, risk_difference, risk_ratio
+from yoseval.outcomes.competing import cause_specific_ratio, incidence_difference, subdistribution_ratio
+from yoseval.outcomes.contrast import Inference, Sample, correct_contrast, infer
+from yoseval.outcomes.counts import mean_count_difference, mean_count_ratio
+from yoseval.outcomes.cured import cure_fraction_difference
+from yoseval.outcomes.rates import count_dispersion_note, dispersion_note, rate_ratio
+from yoseval.outcomes.recurrent import ag, lwyy, pwp_gap, pwp_total
+from yoseval.outcomes.severity import severity_odds, win_ratio
+from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, restricted_mean_ratio, survival_difference
 from yoseval.outcomes.types import Contrast, Estimate, FollowUp
 
+_SHARES = ("risk_difference", "survival_difference", "incidence_difference")
+_OF_CAUSES, _OF_COUNTS, _OF_WORST = ("time", "cause"), ("counts",), ("severity",)
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A way to contrast two arms.
 
-    Parameters
-    ----------
-    name : str
-        Its key in ``MEASURES``.
-    leaf : callable
-        From (time, event, treated, weight, horizon) to a contrast, or from (counts, treated, weight, horizon).
-    scale : str
-        ``identity``, or ``log`` where the value is the logarithm of a ratio.
-    null : float
-        The value of no effect: 0 for differences, 1 for ratios.
-    benefit : int
-        -1 where a lower value is good, +1 where a higher one is, for an outcome one wants less of.
-    label : str
-        Its name in words.
-    unit : str
-        ``proportion``, ``ratio``, ``time`` or ``count``.
-    needs : str
-        What its leaf takes: ``times`` of the first event, or ``counts``.
-    """
+def _difference(leaf: Callable[..., Contrast], label: str, unit: str = "proportion", benefit: int = -1, **more: Any) -> Measure:
+    return Measure(leaf.__name__, leaf, "identity", 0.0, benefit, label, unit, **more)
 
-    name: str
-    leaf: Callable[..., Contrast]
-    scale: Scale
-    null: float
-    benefit: int
-    label: str
-    unit: str
-    needs: Literal["times", "counts"] = "times"
+
+def _ratio(leaf: Callable[..., Contrast], label: str, benefit: int = -1, **more: Any) -> Measure:
+    return Measure(leaf.__name__, leaf, "log", 1.0, benefit, label, "ratio", **more)
 
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        Measure("risk_difference", risk_difference, "identity", 0.0, -1, "difference in risk", "proportion"),
-        Measure("risk_ratio", risk_ratio, "log", 1.0, -1, "risk ratio", "ratio"),
-        Measure("survival_difference", survival_difference, "identity", 0.0, 1, "difference in survival", "proportion"),
-        Measure(
-            "restricted_mean_difference",
-            restricted_mean_difference,
-            "identity",
-            0.0,
-            1,
-            "difference in mean time without the outcome",
-            "time",
-        ),
-        Measure("hazard_ratio", hazard_ratio, "log", 1.0, -1, "hazard ratio", "ratio"),
-        Measure(
-            "mean_count_difference",
-            mean_count_difference,
-            "identity",
-            0.0,
-            -1,
-            "difference in mean number of events",
-            "count",
-            "counts",
-        ),
+        _difference(risk_difference, "difference in risk"),
+        _ratio(risk_ratio, "risk ratio"),
+        _ratio(odds_ratio, "odds ratio"),
+        _difference(survival_difference, "difference in survival", benefit=1),
+        _difference(restricted_mean_difference, "difference in mean time without the outcome", "time", 1),
+        _ratio(restricted_mean_ratio, "ratio of mean times without the outcome", 1),
+        _ratio(hazard_ratio, "hazard ratio"),
+        _difference(incidence_difference, "difference in cumulative incidence", takes=_OF_CAUSES),
+        _ratio(cause_specific_ratio, "cause-specific hazard ratio", takes=_OF_CAUSES),
+        _ratio(subdistribution_ratio, "subdistribution hazard ratio", takes=_OF_CAUSES),
+        _difference(mean_count_difference, "difference in mean number of events", "count", takes=_OF_COUNTS),
+        _ratio(mean_count_ratio, "ratio of mean numbers of events", takes=_OF_COUNTS, check=count_dispersion_note),
+        _ratio(rate_ratio, "rate ratio", takes=("counts", "days_at_risk"), check=dispersion_note),
+        _ratio(lwyy, "rate ratio of recurrent events", takes=_OF_COUNTS),
+        _ratio(ag, "intensity ratio of recurrent events", takes=_OF_COUNTS),
+        _ratio(pwp_total, "hazard ratio of each next event", takes=_OF_COUNTS),
+        _ratio(pwp_gap, "hazard ratio since the last event", takes=_OF_COUNTS),
+        _ratio(severity_odds, "odds ratio of a worse outcome", takes=_OF_WORST),
+        _ratio(win_ratio, "win ratio", 1, takes=("severity", "time", "event")),
+        _difference(cure_fraction_difference, "difference in the fraction who never have the outcome", benefit=1),
     )
 }
 
 
 def estimate_effect(
-    followup: FollowUp, design: Design, measure: str, *, conf_level: float = 0.95, role: str = "primary"
+    followup: FollowUp,
+    design: Design,
+    measure: str,
+    *,
+    conf_level: float = 0.95,
+    role: str = "primary",
+    variance: str = "auto",
+    clusters: str | None = None,
+    adjustment: str = "none",
+    adjust: Sequence[str] = (),
+    learner: Any = None,
 ) -> Estimate:
     """Estimate the effect of a programme on an outcome.
 
@@ -101,6 +93,17 @@ def estimate_effect(
         Between 0 and 1.
     role : str
         ``primary``, ``secondary`` or ``check``.
+    variance : str
+        A key of ``VARIANCES``; ``auto`` follows the design.
+    clusters : str, optional
+        Column of the cohort's units that names groups of dependent units, if not the one that the cohort declares.
+    adjustment : str
+        A key of ``ADJUSTMENTS``: a model of the outcome on top of the design's weights. It needs follow-up to the horizon.
+    adjust : sequence of str
+        Columns of the cohort that the model takes; the design's covariates if empty. Without an adjustment, the covariates for
+        which matching with replacement is adjusted for its bias: see ``adjust_for_bias``.
+    learner : classifier of scikit-learn, optional
+        In place of the model's logistic regression, for ``aipw`` and ``tmle``.
 
     Returns
     -------
@@ -110,60 +113,89 @@ def estimate_effect(
     Raises
     ------
     UsageError
-        If the measure is not known or the confidence level is not between 0 and 1.
+        If the measure, variance or adjustment is not known, they do not go together or with the design, or the confidence
+        level is not between 0 and 1.
     EstimationError
-        If an arm is empty, too short of follow-up or events, nothing varies, or a measure of counts finds none.
+        If an arm is empty, too short of follow-up or events, nothing varies, or the follow-up does not tell what is needed.
 
     Examples
     --------
     >>> estimate_effect(followup, design, "risk_difference")  # doctest: +SKIP
     """
-    if measure not in MEASURES:
-        raise UsageError(f"'{measure}' is not a measure.", f"Choose one of: {', '.join(MEASURES)}.")
+    chosen = require_measure(measure)
     if not 0.0 < conf_level < 1.0:
         raise UsageError(f"The confidence level must lie between 0 and 1; it is {conf_level:g}.", "Choose 0.95.")
-    chosen = MEASURES[measure]
-    sample = align_followup(followup, design)
-    _require_both_arms(sample, design.treated)
-    contrast = correct_contrast(_contrast(chosen, sample, design.treated), design, sample.weight)
+    sample = sample_for(chosen, followup, design)
+    wanted = Adjustment(adjustment, tuple(adjust), learner)
+    is_for_bias = bool(adjust) and adjustment == "none"
+    if not is_for_bias:
+        require_adjustable(measure, wanted, design)
+    if adjustment != "none":
+        chosen, sample = _adjusted(chosen, sample, wanted, design)
+    contrast = correct_contrast(contrast_of(chosen, sample, design.treated), design, sample.weight)
+    if is_for_bias:
+        contrast = adjust_for_bias(contrast, design, sample.weight, measure, adjust)
 
     def recompute(kept: Indices, weight: Floats) -> float:
-        return _value(chosen, sample, design.treated, kept, weight)
+        return value_on(chosen, sample, design.treated, kept, weight)
 
-    inference = infer(contrast, design, sample, recompute, scale=chosen.scale, conf_level=conf_level)
-    return _estimate(followup, design, measure=chosen, contrast=contrast, inference=inference, sample=sample, role=role)
-
-
-def _contrast(measure: Measure, sample: Sample, treated: Flags) -> Contrast:
-    """Compute the contrast on the units used; the influence of the others is 0."""
-    used = np.flatnonzero(sample.weight > 0)
-    found = _on_units(measure, sample, treated, used, sample.weight[used])
-    influence = np.zeros(sample.weight.size)
-    influence[used] = found.influence
-    return replace(found, influence=influence)
-
-
-def _value(measure: Measure, sample: Sample, treated: Flags, kept: Indices, weight: Floats) -> float:
-    return _on_units(measure, sample, treated, kept[weight > 0], weight[weight > 0]).value
+    inference = infer(
+        contrast,
+        design,
+        sample,
+        recompute,
+        scale=chosen.scale,
+        conf_level=conf_level,
+        variance=variance,
+        clusters=clusters,
+        of_shares=measure in _SHARES,
+    )
+    found = _estimate(followup, design, measure=chosen, contrast=contrast, inference=inference, sample=sample, role=role)
+    return replace(found, adjustment=adjustment, adjust=wanted.covariates)
 
 
-def _on_units(measure: Measure, sample: Sample, treated: Flags, used: Indices, weight: Floats) -> Contrast:
-    """Give the leaf what it needs, for the units at the positions ``used`` alone."""
-    if measure.needs == "times":
-        return measure.leaf(sample.time[used], sample.event[used], treated[used], weight, sample.horizon)
-    if sample.counts is None:
-        raise EstimationError(
-            f"'{measure.name}' needs the number of events of each unit; the follow-up has none.",
-            "Choose an outcome that counts, or another measure.",
-        )
-    return measure.leaf(sample.counts.take(used), treated[used], weight, sample.horizon)
+def effect_value(followup: FollowUp, design: Design, measure: str) -> float:
+    """Return the value of an effect alone, without an interval.
+
+    Parameters
+    ----------
+    followup, design, measure
+        As for ``estimate_effect``.
+
+    Returns
+    -------
+    float
+        On the natural scale, as ``Estimate.estimate``.
+
+    Raises
+    ------
+    UsageError
+        If the measure is not known.
+    EstimationError
+        If it cannot be computed.
+
+    Examples
+    --------
+    >>> effect_value(followup, design, "risk_ratio")  # doctest: +SKIP
+    """
+    chosen = require_measure(measure)
+    value = contrast_of(chosen, sample_for(chosen, followup, design), design.treated).value
+    return float(np.exp(value)) if chosen.scale == "log" else float(value)
 
 
-def _require_both_arms(sample: Sample, treated: Flags) -> None:
-    used = sample.weight > 0
-    for arm, name in ((treated, "treated"), (~treated, "comparison")):
-        if not (used & arm).any():
-            raise EstimationError(f"No {name} unit with follow-up is left.", "Choose another design or outcome.")
+def require_measure(measure: str) -> Measure:
+    """Return the measure of a name, or raise a UsageError that names those there are."""
+    if measure not in MEASURES:
+        raise UsageError(f"'{measure}' is not a measure.", f"Choose one of: {', '.join(MEASURES)}.")
+    return MEASURES[measure]
+
+
+def _adjusted(measure: Measure, sample: Sample, adjustment: Adjustment, design: Design) -> tuple[Measure, Sample]:
+    """Put the adjusted leaf in the measure's place, and in the sample what it takes."""
+    leaf = AdjustedLeaf(measure.name, adjustment, design.weighting.estimand)
+    ready = with_adjustment(sample, adjustment, design)
+    notes = (*sample.notes, adjustment_note(adjustment, design))
+    return replace(measure, leaf=leaf, takes=leaf.takes, check=None), replace(ready, notes=notes)
 
 
 def _estimate(
@@ -203,5 +235,5 @@ def _estimate(
         time_unit=followup.time_unit,
         influence=contrast.influence,
         role=role,
-        notes=(*sample.notes, *inference.notes),
+        notes=(*sample.notes, *inference.notes, *fit_notes(measure, sample, design.treated)),
     )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Texts
-from yoseval.cohort.sections import MeasureName, OutcomeSection
+from yoseval.cohort.outcome_section import MeasureName, OutcomeSection
 from yoseval.errors import DataError, EstimationError, StudyError
 from yoseval.outcomes.types import FollowUp, Recurrences
 

@@ -16,9 +16,10 @@ from yoseval.arrays import Floats, Indices, Texts
 from yoseval.cohort.eligibility import days_of
 from yoseval.cohort.entries import entries_frame
 from yoseval.cohort.exposure import NEVER
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.sections import OutcomeSection, TimeZeroSection
+from yoseval.cohort.sections import TimeZeroSection
 from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.cloning import original_ids
 from yoseval.design.types import Design
@@ -201,7 +202,9 @@ def censored_at(followup: FollowUp, unit_id: Texts, limit: Floats) -> FollowUp:
     inside = followup.recurrences.time <= own[followup.recurrences.unit]
     left = Recurrences(followup.recurrences.unit[inside], followup.recurrences.time[inside])
     count = np.bincount(left.unit, minlength=own.size).astype(np.float64)
-    return replace(cut, count=count, followed=np.minimum(followup.followed, own), recurrences=left)
+    # When in custody somebody was is not known here, so nor is how many of their days at risk are left.
+    days = None if (own < followup.followed).any() else followup.days_at_risk
+    return replace(cut, count=count, followed=np.minimum(followup.followed, own), recurrences=left, days_at_risk=days)
 
 
 def observe_trials(records: Records, study: Study, trials: Sequence[BuiltTrial]) -> dict[str, RecordedOutcomes]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.design.types import Design
-from yoseval.errors import EstimationError
+from yoseval.errors import EstimationError, TooFewEventsError
 from yoseval.frames import make_frame
 from yoseval.models.cox import fit_cox
 from yoseval.models.curves import (
@@ -22,8 +22,9 @@ from yoseval.models.curves import (
     survival_at,
     survival_influence,
 )
-from yoseval.models.variance import limits
-from yoseval.outcomes.contrast import Sample, align_followup, cluster_codes, degrees_of_freedom
+from yoseval.models.intervals import limits
+from yoseval.outcomes.clusters import cluster_codes, degrees_of_freedom
+from yoseval.outcomes.contrast import Sample, align_followup
 from yoseval.outcomes.types import Contrast, FollowUp
 
 _ROUND = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
@@ -105,6 +106,39 @@ def restricted_mean_difference(time: Floats, event: Flags, treated: Flags, weigh
     return Contrast(means[0] - means[1], influence[0] - influence[1], means[0], means[1])
 
 
+def restricted_mean_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
+    r"""Divide the treated arm's mean time without the outcome, up to the horizon, by the comparison arm's; a logarithm.
+
+    .. math:: \log \int_0^{\tau} \hat S_1(t)\,dt - \log \int_0^{\tau} \hat S_0(t)\,dt
+
+    Parameters
+    ----------
+    time, event, treated, weight, horizon
+        As for ``survival_difference``.
+
+    Returns
+    -------
+    Contrast
+        Above 0 = longer without the outcome in the treated arm; the values of the arms are times.
+
+    Raises
+    ------
+    EstimationError
+        If an arm is empty, everybody in it has the outcome at once, or nobody in it was followed to the horizon.
+
+    References
+    ----------
+    royston2013 : Royston and Parmar (2013), BMC Medical Research Methodology 13:152.
+    """
+    apart = restricted_mean_difference(time, event, treated, weight, horizon)
+    means = np.where(treated, apart.treated_value, apart.comparison_value)
+    if not (means > 0).all():
+        raise EstimationError("A ratio needs some time without the outcome in both arms.", "Choose the difference.")
+    influence = np.where(treated, apart.influence, -apart.influence) / means
+    value = float(np.log(apart.treated_value / apart.comparison_value))
+    return Contrast(value, np.where(treated, influence, -influence), apart.treated_value, apart.comparison_value)
+
+
 def hazard_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
     r"""Fit a Cox model of the arm alone, ties by Efron; the value is the logarithm of the hazard ratio.
 
@@ -132,14 +166,25 @@ def hazard_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, hor
     cox1972 : Cox (1972), JRSS B 34(2), 187-220.
     efron1977 : Efron (1977), JASA 72(359), 557-565.
     """
+    require_events(time, event, treated, weight, horizon)
+    fit = fit_cox(np.minimum(time, horizon), event & (time <= horizon), treated[:, None].astype(np.float64), weight)
+    return Contrast(float(fit.coefficients[0]), fit.influence[:, 0], np.nan, np.nan)
+
+
+def require_events(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> None:
+    """Refuse a ratio of hazards where an arm has no event by the horizon.
+
+    Raises
+    ------
+    EstimationError
+        Saying which arm has none.
+    """
     seen = event & (time <= horizon) & (weight > 0)
     for arm, name in ((treated, "treated"), (~treated, "comparison")):
         if not (seen & arm).any():
-            raise EstimationError(
+            raise TooFewEventsError(
                 f"A hazard ratio needs events in both arms; the {name} arm has none.", "Choose the risk difference."
             )
-    fit = fit_cox(np.minimum(time, horizon), event & (time <= horizon), treated[:, None].astype(np.float64), weight)
-    return Contrast(float(fit.coefficients[0]), fit.influence[:, 0], np.nan, np.nan)
 
 
 def survival_curves(followup: FollowUp, design: Design, *, conf_level: float = 0.95) -> pd.DataFrame:

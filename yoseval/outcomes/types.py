@@ -1,6 +1,6 @@
 """What is seen after time zero, the contrast made of it, and the estimate that is reported."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -156,6 +156,33 @@ class FollowUp:
             followed=ends,
         )
 
+    def with_recurrences(self, unit_id: Texts, time: Floats) -> "FollowUp":
+        """Add when each event happened; the counts become the numbers of these events.
+
+        Parameters
+        ----------
+        unit_id : (k,) texts
+            Whose event it is; units that are not followed here are left out.
+        time : (k,) floats
+            When it happened, above zero.
+
+        Raises
+        ------
+        DataError
+            If a time is not above zero, or lies beyond the end of the unit's follow-up.
+
+        Examples
+        --------
+        >>> followup.with_recurrences(offences["child"], offences["days"])  # doctest: +SKIP
+        """
+        ends = np.where(self.event, np.maximum(self.time, self.horizon), self.time) if self.followed is None else self.followed
+        unit = np.asarray(pd.Index(self.unit_id).get_indexer(pd.Index(unit_id)), dtype=np.int64)
+        known = unit >= 0
+        unit, when = unit[known], np.asarray(time, dtype=np.float64)[known]
+        _require((when > 0) & (when <= ends[unit]), "a time of an event must be above zero and within follow-up")
+        count = np.bincount(unit, minlength=self.unit_id.size).astype(np.float64)
+        return replace(self, count=count, followed=ends, recurrences=Recurrences(unit, when))
+
     def to_frame(self) -> pd.DataFrame:
         """Return the units as the private frame ``followup_units``; what is not given is empty."""
         optional = ("cause", "count", "days_at_risk", "severity", "followed")
@@ -176,12 +203,19 @@ class Contrast:
         units, and the variance is the sum of squares over independent units.
     treated_value, comparison_value : float
         The value in each arm, in natural units; not a number where an arm has none of its own.
+    uncorrected : (n,) floats, optional
+        Influence with the weights taken as known, where ``influence`` is corrected for estimated weights.
+    by_weight : (n,) floats or None
+        The part of ``influence`` that goes through the design's weights, where a unit also counts otherwise (in the
+        population that an adjusted effect is about, or in its model of the outcome); None where that is all of it.
     """
 
     value: float
     influence: Floats
     treated_value: float
     comparison_value: float
+    by_weight: Floats | None = None
+    uncorrected: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +249,10 @@ class Estimate:
         ``primary``, ``secondary`` or ``check``.
     notes : tuple of str
         What a reader must know.
+    adjustment, adjust : str and tuple of str
+        The model of the outcome on top of the design, and its covariates where they are not the design's.
+    entry : float
+        Time from which it is about those still followed and free of the event; 0 = all of the follow-up.
     """
 
     programme: str
@@ -241,6 +279,9 @@ class Estimate:
     influence: Floats
     role: str = "primary"
     notes: tuple[str, ...] = field(default=())
+    adjustment: str = "none"
+    adjust: tuple[str, ...] = ()
+    entry: float = 0.0
 
     def to_frame(self) -> pd.DataFrame:
         """Return one tidy row: the public frame ``estimates``."""
@@ -251,6 +292,7 @@ class Estimate:
             "method",
             "estimand",
             "role",
+            "adjustment",
             "treated_value",
             "comparison_value",
             "estimate",
@@ -265,6 +307,7 @@ class Estimate:
             "effective_n",
             "events_treated",
             "events_comparison",
+            "entry",
             "horizon",
             "time_unit",
         )

@@ -48,40 +48,43 @@ class Scale:
     axis: str
 
 
+def _per_100(axis: str, tail: str = " in every 100") -> Scale:
+    return Scale(100.0, "fewer", "more", tail, False, False, 0.0, 1, axis)
+
+
+def _ratio(what: str, against: str = "the comparison") -> Scale:
+    return Scale(1.0, "", "", "", True, False, 1.0, 2, f"{what}, as a ratio to {against}")
+
+
 SCALES: Mapping[str, Scale] = {
-    "risk_difference": Scale(
-        100.0, "fewer", "more", " in every 100", False, False, 0.0, 1, "Change in {noun} within {horizon}, per 100 {people}"
-    ),
-    "survival_difference": Scale(
-        100.0,
-        "fewer",
-        "more",
-        " in every 100",
-        False,
-        False,
-        0.0,
-        1,
-        "Change in those free of {noun} at {horizon}, per 100 {people}",
-    ),
+    "risk_difference": _per_100("Change in {noun} within {horizon}, per 100 {people}"),
+    "incidence_difference": _per_100("Change in {noun} within {horizon}, per 100 {people}"),
+    "survival_difference": _per_100("Change in those free of {noun} at {horizon}, per 100 {people}"),
+    "cure_fraction_difference": _per_100("Change in those who will never have {noun}, per 100 {people}"),
+    "mean_count_difference": _per_100("Change in the number of {noun} within {horizon}, per 100 {people}", " per 100"),
     "restricted_mean_difference": Scale(
         1.0, "shorter", "longer", "", False, True, 0.0, 1, "Change in time free of {noun} within {horizon} ({unit})"
     ),
-    "mean_count_difference": Scale(
-        100.0,
-        "fewer",
-        "more",
-        " per 100",
-        False,
-        False,
-        0.0,
-        1,
-        "Change in the number of {noun} within {horizon}, per 100 {people}",
-    ),
-    "risk_ratio": Scale(1.0, "", "", "", True, False, 1.0, 2, "Risk of {noun} within {horizon}, as a ratio to the comparison"),
-    "hazard_ratio": Scale(
-        1.0, "", "", "", True, False, 1.0, 2, "Rate of {noun} within {horizon}, as a ratio to the comparison"
-    ),
+    "restricted_mean_ratio": _ratio("Time free of {noun} within {horizon}"),
+    "risk_ratio": _ratio("Risk of {noun} within {horizon}"),
+    "odds_ratio": _ratio("Odds of {noun} within {horizon}"),
+    "hazard_ratio": _ratio("Rate of {noun} within {horizon}"),
+    "cause_specific_ratio": _ratio("Rate of {noun} within {horizon}"),
+    "subdistribution_ratio": _ratio("Subdistribution hazard of {noun} within {horizon}"),
+    "mean_count_ratio": _ratio("Number of {noun} within {horizon}"),
+    "rate_ratio": _ratio("Number of {noun} per day at risk"),
+    "lwyy": _ratio("Rate of all {noun} within {horizon}"),
+    "ag": _ratio("Rate of all {noun} within {horizon}"),
+    "pwp_total": _ratio("Rate of each next of {noun} within {horizon}"),
+    "pwp_gap": _ratio("Rate of each next of {noun} since the last"),
+    "severity_odds": _ratio("Odds of a worse outcome within {horizon}"),
+    "win_ratio": _ratio("Pairs won within {horizon}", "pairs lost"),
 }
+
+
+def is_per_100(measure: str) -> bool:
+    """Tell whether a measure is said as a number per 100."""
+    return SCALES[measure].factor == 100.0
 
 
 def is_known(*values: Any) -> bool:

@@ -22,7 +22,7 @@ from yoseval.reporting.wording import VERDICT_LOOK, WITH_NUMBERS
 from yoseval.reporting.words import Words, capital
 
 LOOKS = {verdict: (look.marker, look.colour) for verdict, look in VERDICT_LOOK.items()}
-_SHARES = ("risk_difference", "risk_ratio", "survival_difference")
+_SHARES = ("risk_difference", "risk_ratio", "odds_ratio", "survival_difference", "incidence_difference")
 _SHORT_METHODS = {
     "nearest": "Nearest matching",
     "exact": "Exact matching",
@@ -108,7 +108,8 @@ def estimates_forest(view: View) -> Block:
     row = view.finding
     estimates = view.frame("estimates")
     is_same = (estimates["outcome"] == row["outcome"]) & (estimates["measure"] == row["measure"])
-    same = estimates.loc[is_same & (estimates["horizon"] == row["horizon"])].reset_index(drop=True)
+    is_whole = (estimates["horizon"] == row["horizon"]) & ~(estimates["entry"] > 0)
+    same = estimates.loc[is_same & is_whole].reset_index(drop=True)
     if same.empty or not same["estimate"].notna().any():
         return NOTHING
     same = same.assign(name=estimate_labels(same))

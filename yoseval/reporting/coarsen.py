@@ -8,6 +8,8 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
 
+_YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12}
+
 
 def stepped_curve(curve: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Keep the steps of one arm's curve that stand on a block of at least ``threshold`` events.
@@ -105,15 +107,21 @@ def telling_answers(checks: pd.DataFrame, estimates: pd.DataFrame, hidden: Flags
 def _check_of(row: dict[Hashable, Any], primary: pd.Series) -> tuple[str, ...]:
     """Return the checks that an estimate stands in: all of them for the primary one."""
     if row["role"] == "primary":
-        return ("naive", "other_designs", "half_way", "lag", "hidden_bias", "linkage")
+        return (
+            *("naive", "other_designs", "half_way", "lag", "bootstrap", "hidden_bias", "linkage"),
+            *("ties", "missing_category", "exact_test", "proportional_hazards"),
+        )
     if row["method"] == "unadjusted":
         return ("naive",)
     if row["measure"] != primary["measure"]:
-        return ("hidden_bias",)
+        return ("hidden_bias",) if row["measure"] == "risk_ratio" else ("proportional_hazards",)
+    if row["entry"] > 0:
+        return ("proportional_hazards",)
     if row["horizon"] != primary["horizon"]:
-        return ("half_way",)
+        return ("half_way", "proportional_hazards")
     # Another design may go by the primary one's name, so that its estimate looks like that with a lag.
-    return ("other_designs", "hidden_bias", *(("lag",) if row["method"] == primary["method"] else ()))
+    own = ("lag", "bootstrap", "missing_category") if row["method"] == primary["method"] else ()
+    return ("other_designs", "hidden_bias", *own)
 
 
 def differs_by_few(estimates: pd.DataFrame, threshold: int) -> Flags:
@@ -138,12 +146,15 @@ def differs_by_few(estimates: pd.DataFrame, threshold: int) -> Flags:
     key = ["programme", "outcome", "method", "n_treated", "n_comparison"]
     primary = estimates[estimates["role"] == "primary"].drop_duplicates(key)
     beside = estimates[key].merge(primary, on=key, how="left")
-    is_count = (estimates["measure"] == "mean_count_difference").to_numpy()
+    is_count = estimates["measure"].isin(("mean_count_difference", "mean_count_ratio", "rate_ratio")).to_numpy()
+    # A rate is of years at risk, of which nobody has more than the follow-up has.
+    years = _numbers(estimates["horizon"]) * estimates["time_unit"].map(_YEARS).to_numpy(dtype=np.float64)
+    length = np.where(estimates["measure"] == "rate_ratio", years, 1.0)
     for arm in ("treated", "comparison"):
         events, value, n = (_numbers(beside[c]) for c in (f"events_{arm}", f"{arm}_value", f"n_{arm}"))
         fewer = events - _numbers(estimates[f"events_{arm}"])
         found |= (np.abs(fewer) > 0) & (np.abs(fewer) < threshold)
-        less = np.abs(value - _numbers(estimates[f"{arm}_value"])) * n
+        less = np.abs(value - _numbers(estimates[f"{arm}_value"])) * n * length
         found |= is_count & (less > 0.5) & (less < threshold - 0.5)
     checks: Flags = found & (estimates["role"] == "check").to_numpy()
     return checks

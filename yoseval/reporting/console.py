@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from yoseval.reporting.amounts import is_per_100
 from yoseval.reporting.run_folder import Run
 from yoseval.reporting.wording import verdict_title
 from yoseval.reporting.words import Words
@@ -67,7 +68,7 @@ def _amount(value: object, measure: str, *, signed: bool = True) -> str:
     if pd.isna(value):
         return _HIDDEN
     number = float(str(value))
-    if measure in ("risk_difference", "survival_difference", "mean_count_difference"):
+    if is_per_100(measure):
         return f"{100 * number:+.1f}" if signed else f"{100 * number:.1f}"
     return f"{number:.2f}"
 

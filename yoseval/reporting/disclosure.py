@@ -13,77 +13,14 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats
-from yoseval.errors import StudyError
 from yoseval.frames import make_frame
+from yoseval.reporting.amounts import SCALES, is_per_100
 from yoseval.reporting.coarsen import differs_by_few, merged_bins, stepped_curve, telling_answers
-from yoseval.reporting.suppression import hidden_flow, is_small, secondary
+from yoseval.reporting.disclosure_designs import Sizes, hidden_kept, lost_of_candidates, telling_reasons, told_by_balance
+from yoseval.reporting.policies import Policy, SafeFrames
+from yoseval.reporting.suppression import hidden_flow, is_small, with_sisters
 
-HIDDEN_MARK = "[c]"
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules of one kind of place that records may leave.
-
-    Parameters
-    ----------
-    name : str
-        As in the study file.
-    threshold : int
-        Counts from 1 to ``threshold - 1`` are hidden, and so are their complements.
-    round_to : int
-        Counts that stay are rounded to a multiple of this; 1 = not rounded.
-    rate_decimals : int or None
-        Decimals of a proportion; None = as computed.
-    sentence : str
-        The policy in words.
-    min_residual_df : int
-        An estimate is hidden when the units less the two arms are fewer.
-    """
-
-    name: str
-    threshold: int
-    round_to: int
-    rate_decimals: int | None
-    sentence: str
-    min_residual_df: int = 10
-
-
-# MEASURES 8. The threshold of `local` is a convention, to be confirmed with the service.
-POLICIES: Mapping[str, Policy] = {
-    "local": Policy("local", 5, 1, None, "Counts from 1 to 4 are confidential."),
-    "tre_10": Policy("tre_10", 10, 1, None, "Counts below 10 are confidential."),
-    "opensafely": Policy("opensafely", 8, 5, 3, "Counts of 7 or fewer are confidential; others are rounded to 5."),
-    "dfe": Policy("dfe", 10, 10, 2, "Counts below 10 are confidential; others are rounded to 10, rates to whole per cents."),
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SafeFrames:
-    """Public frames that passed disclosure control.
-
-    Parameters
-    ----------
-    policy : Policy
-        The rules that were applied.
-    frames : mapping of DataFrame
-        Hidden values are empty.
-    hidden : mapping of DataFrame of booleans
-        True where a value was hidden.
-    """
-
-    policy: Policy
-    frames: dict[str, pd.DataFrame]
-    hidden: Mapping[str, pd.DataFrame]
-
-    def with_marks(self, name: str) -> pd.DataFrame:
-        """Return a frame as it is written: ``[c]`` where a value is confidential."""
-        return self.frames[name].astype(object).mask(self.hidden[name], HIDDEN_MARK)
-
-    def counts(self) -> dict[str, int]:
-        """Return how many values were hidden in each frame."""
-        return {name: int(mask.to_numpy().sum()) for name, mask in self.hidden.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,25 +36,7 @@ class _Draft:
             self.hidden.loc[present, column] = True
 
 
-def find_policy(name: str) -> Policy:
-    """Return the policy of this name.
-
-    Raises
-    ------
-    StudyError
-        If there is none.
-
-    Examples
-    --------
-    >>> find_policy("tre_10").threshold
-    10
-    """
-    if name not in POLICIES:
-        raise StudyError(f"There is no disclosure policy '{name}'.", f"Choose one of: {', '.join(POLICIES)}.")
-    return POLICIES[name]
-
-
-def protect(frames: Frames, policy: Policy) -> SafeFrames:
+def protect(frames: Frames, policy: Policy, beside: Frames | None = None) -> SafeFrames:
     """Apply disclosure control to every public frame of a run.
 
     Parameters
@@ -126,6 +45,8 @@ def protect(frames: Frames, policy: Policy) -> SafeFrames:
         Raw public frames by name; a frame without a rule of its own cannot pass.
     policy : Policy
         The rules.
+    beside : mapping of DataFrame, optional
+        Raw frames that leave by other rules and tell of the same units: ``lost``.
 
     Raises
     ------
@@ -135,7 +56,7 @@ def protect(frames: Frames, policy: Policy) -> SafeFrames:
     safe: dict[str, pd.DataFrame] = {}
     hidden: dict[str, pd.DataFrame] = {}
     for name, frame in frames.items():
-        draft = _RULES[name](frame, policy, frames)
+        draft = _RULES[name](frame, policy, {**(beside or {}), **frames})
         kept = draft.frame.astype(object).mask(draft.hidden, None)
         safe[name], hidden[name] = make_frame(name, kept), draft.hidden.reset_index(drop=True)
     return SafeFrames(policy, safe, hidden)
@@ -162,6 +83,11 @@ def _round_rates(draft: _Draft, columns: list[str], policy: Policy) -> None:
         for column in columns:
             draft.frame[column] = draft.frame[column].round(policy.rate_decimals)
 
+
+#: Frames that runs of an earlier version do not have.
+PORTFOLIO_FRAMES = ("programme_covariance",)
+#: Steps of a correlation that is shown: a few children who are shared move it by less.
+CORRELATION_STEP = 0.05
 
 _ARM_COUNTS = ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison"]
 _RESULTS = ["treated_value", "comparison_value", "estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted"]
@@ -196,17 +122,24 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
             less = differs_by_few(frame, policy.threshold)
             draft.hide(less, ["events_treated", "events_comparison"])
             unsafe |= less
+            # Of the second half: how many entered it and had the event before gives those who left otherwise by subtraction.
+            later = _counts(frame, "entry") > 0
+            draft.hide(later, _ARM_COUNTS)
+            told |= later
         # Of a difference and a ratio both arms can be worked out: an unsafe row keeps no result at all.
         draft.hide(unsafe, columns)
         # Degrees of freedom and numbers of clusters are sizes too, and so is the denominator of an exact rate.
         draft.hide(told, [c for c in ("df", "interval") if c in columns])
         _round_counts(draft, _ARM_COUNTS, policy)
-        on_rates = frame["measure"].isin(("risk_difference", "survival_difference", "mean_count_difference")).to_numpy()
+        on_rates = frame["measure"].isin([m for m in SCALES if is_per_100(m)]).to_numpy()
         rates = [c for c in columns if c not in _NOT_RATES]
         draft.frame.loc[told & on_rates, rates] = draft.frame.loc[told & on_rates, rates].round(2)
+        # Ratios and times stay as they are; the shares or numbers of the arms beside them do not.
+        arms = ["treated_value", "comparison_value"]
+        draft.frame.loc[told, arms] = draft.frame.loc[told, arms].round(2)
         if policy.rate_decimals is not None:
             draft.frame.loc[on_rates, rates] = draft.frame.loc[on_rates, rates].round(policy.rate_decimals)
-            _round_rates(draft, ["treated_value", "comparison_value"], policy)
+            _round_rates(draft, arms, policy)
         return draft
 
     return rule
@@ -257,32 +190,73 @@ def _balance(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     for (programme, sample), rows in frame.groupby(["programme", "sample"], sort=False).groups.items():
         shares = pd.Series(is_share, index=frame.index).loc[rows].to_numpy()
         hide = np.zeros(len(rows), dtype=bool)
-        few = False
+        few, rare = False, shares.copy()
         for arm in ("treated", "comparison"):
             units = float(n.get((programme, sample, arm), np.nan))
             few |= bool(units < policy.threshold)
             counts = _counts(frame.loc[rows], f"mean_{arm}") * units
             tails = (counts < policy.threshold - 0.5) | (units - counts < policy.threshold - 0.5)
-            hide |= _with_sisters(frame.loc[rows, "term"], counts, tails & shares, policy.threshold)
+            hide |= with_sisters(frame.loc[rows, "term"], counts, tails & shares, policy.threshold)
+            rare &= tails
+        # Rare in both arms: where one has none at all, the standardised difference alone gives the other's count away.
+        draft.hide(frame.index.isin(rows[rare]), ["std_mean_diff"])
         means = ["mean_treated", "mean_comparison"]
         flags = pd.Series(False, index=frame.index)
         flags.loc[rows] = hide | few
         draft.hide(flags.to_numpy(), [*means, "variance_ratio", "ks"])
+    if "kept_and_dropped" in frames:
+        kept = frames["kept_and_dropped"].reset_index(drop=True)
+        hidden = hidden_kept(kept, _sizes_of(policy, frames), policy.threshold)[2]
+        draft.hide(told_by_balance(frame, kept, hidden), ["mean_treated", "mean_comparison"])
     # With means hidden a rounded standardised difference gives no count away; below the threshold nothing is shown.
-    draft.frame.loc[draft.hidden["mean_treated"], "std_mean_diff"] = draft.frame["std_mean_diff"].round(2)
+    coarse = ["std_mean_diff", "ks"]
+    draft.frame.loc[draft.hidden["mean_treated"], coarse] = draft.frame[coarse].round(2)
     _round_rates(draft, ["mean_treated", "mean_comparison"], policy)
     return draft
 
 
-def _with_sisters(terms: pd.Series, counts: Floats, primary: Flags, threshold: int) -> Flags:
-    """Hide a second level of a category when one alone would follow from the others."""
-    hide = primary.copy()
-    families = terms.str.split(": ").str[0].where(terms.str.contains(": "), terms)
-    for family in set(families[primary]):
-        own = (families == family).to_numpy() & terms.str.contains(": ").to_numpy()
-        if own.any():
-            hide[own] = secondary(counts[own], primary[own], threshold)
-    return hide
+def _sizes_of(policy: Policy, frames: Frames) -> Sizes:
+    sizes, flow = frames["sizes"].reset_index(drop=True), frames["attrition"].reset_index(drop=True)
+    hidden = [rule(frame, policy, frames).hidden for rule, frame in ((_sizes, sizes), (_attrition, flow))]
+    return Sizes(sizes, hidden[0], flow, hidden[1], frames.get("lost"))
+
+
+def _kept_and_dropped(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
+    draft = _start(frame.reset_index(drop=True))
+    kept, dropped, means = hidden_kept(draft.frame, _sizes_of(policy, frames), policy.threshold)
+    values = ["mean_kept", "mean_dropped", "std_mean_diff"]
+    for rows, columns in ((kept, ["n_kept"]), (dropped, ["n_dropped"]), (means, values)):
+        draft.hide(rows, columns)
+    # Too coarse for a fraction to give a size back.
+    draft.frame[values] = draft.frame[values].round(2)
+    _round_counts(draft, ["n_kept", "n_dropped"], policy)
+    return draft
+
+
+def _candidates(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
+    draft, told = _start(frame), _sizes_of(policy, frames)
+    programmes, size, limit = frame["programme"], _counts(frame, "effective_n"), policy.threshold
+    n_kept, few = lost_of_candidates(frame, told, limit)
+    loses = (frame["lost_treated"] > 0).to_numpy()
+    hidden_before = _gives_loss_away(programmes, "treated", told.before(programmes, "treated"), policy, frames)
+    few |= _gives_loss_away(programmes, "treated", n_kept, policy, frames) | (loses & hidden_before)
+    # Where all weigh the same the effective size is the number of those who are kept; otherwise it counts nobody.
+    near = few | is_small(np.abs(told.before(programmes, "comparison") - size), limit)
+    for arm in ("treated", "comparison"):
+        near |= _gives_loss_away(programmes, arm, size, policy, frames)
+    near = is_small(size, limit) | (near & (np.abs(size - np.round(size)) < 1e-6))
+    after = told.sizes[told.sizes_hidden["effective_n"].to_numpy() & (told.sizes["sample"] == "after").to_numpy()]
+    near |= frame["chosen"].to_numpy(dtype=bool) & programmes.isin(after["programme"]).to_numpy()
+    draft.hide(few, ["lost_treated"])
+    draft.hide(near, ["effective_n"])
+    draft.hide((n_kept < limit) | is_small(size, limit), ["prognostic_smd", "max_smd"])
+    draft.hide(telling_reasons(frame["reason"], limit), ["reason"])
+    draft.frame["lost_treated"] = draft.frame["lost_treated"].round(2)
+    draft.frame[["prognostic_smd", "max_smd"]] = draft.frame[["prognostic_smd", "max_smd"]].round(3)
+    # Two designs of one programme differ by few: exact sizes would say by how many.
+    base = max(policy.round_to, 5)
+    draft.frame["effective_n"] = (draft.frame["effective_n"] / base).round() * base
+    return draft
 
 
 def _overlap(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
@@ -325,6 +299,21 @@ def _checks(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return draft
 
 
+def _covariance(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
+    """Say no more of size than the estimates do, and of who is shared no more than a step of the correlation."""
+    draft = _start(frame)
+    effects = _effects(_ESTIMATE_RESULTS)(frames["estimates"], policy, frames)
+    primary = (effects.frame["role"] == "primary") & ~effects.hidden["std_error"]
+    shown = effects.frame[primary].drop_duplicates("programme").set_index("programme")["std_error"]
+    first, second = (frame[c].map(shown).to_numpy(dtype=np.float64) for c in ("programme", "other"))
+    draft.frame["correlation"] = (frame["correlation"] / CORRELATION_STEP).round() * CORRELATION_STEP
+    draft.frame["correlation"] = draft.frame["correlation"].round(2) + 0.0
+    told = np.isfinite(first) & np.isfinite(second)
+    draft.hide(~told, ["covariance", "correlation"])
+    draft.frame.loc[told, "covariance"] = (draft.frame["correlation"] * first * second)[told]
+    return draft
+
+
 def _as_it_is(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     return _start(frame)
 
@@ -338,6 +327,9 @@ _RULES: Mapping[str, Callable[[pd.DataFrame, Policy, Frames], _Draft]] = {
     "overlap": _overlap,
     "curves": _curves,
     "checks": _checks,
+    "programme_covariance": _covariance,
+    "candidates": _candidates,
+    "kept_and_dropped": _kept_and_dropped,
     # Settings: no counts of children are ever written into these.
     "protocol": _as_it_is,
 }

@@ -14,7 +14,7 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
-from yoseval.reporting.disclosure import Policy, SafeFrames
+from yoseval.reporting.policies import Policy, SafeFrames
 from yoseval.reporting.suppression import is_small, secondary
 
 Frames: TypeAlias = Mapping[str, pd.DataFrame]

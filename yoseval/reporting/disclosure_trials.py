@@ -12,10 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
-from yoseval.reporting.disclosure import Policy, SafeFrames
-from yoseval.reporting.suppression import is_small, secondary
+from yoseval.reporting.policies import Policy, SafeFrames
+from yoseval.reporting.suppression import is_small, secondary, telling_means
 
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
 TRIAL_FRAMES = ("evaluability", "lost", "coexposure")
@@ -146,35 +145,11 @@ def _lost(frame: pd.DataFrame, told: _Told) -> pd.DataFrame:
         few_lost = key in losses or bool(is_small(np.array([n_lost]), told.threshold)[0])
         mask.loc[rows.index, "n_lost"] = few_lost
         mask.loc[rows.index, "n_kept"] = told.is_hidden_left(str(key[0]), str(key[1]), n_kept)
-        mask.loc[rows.index, "mean_lost"] = few_lost | _telling_means(rows, "mean_lost", n_lost, told.threshold)
-        mask.loc[rows.index, "mean_kept"] = _telling_means(rows, "mean_kept", n_kept, told.threshold)
+        mask.loc[rows.index, "mean_lost"] = few_lost | telling_means(rows, "mean_lost", n_lost, told.threshold)
+        mask.loc[rows.index, "mean_kept"] = telling_means(rows, "mean_kept", n_kept, told.threshold)
     # Of the difference and one mean the other follows.
     mask["std_mean_diff"] = (mask["mean_lost"] | mask["mean_kept"]) & frame["std_mean_diff"].notna()
     return mask
-
-
-def _telling_means(rows: pd.DataFrame, column: str, n: float, threshold: int) -> Flags:
-    """Tell which means of n units to hide: all of few; shares of few, or of all but few; sums of nearly none."""
-    if n < threshold:
-        return np.ones(len(rows), dtype=bool)
-    is_share = rows["kind"].isin(("binary", "missing")).to_numpy()
-    sums: Floats = rows[column].astype("float64").to_numpy() * n
-    rounded = np.round(sums)
-    tails = (rounded < threshold) | (n - rounded < threshold)
-    # A count that is 0, or 1, for all but a few says how many those few are.
-    nearly = is_small(rounded, threshold) | is_small(np.abs(rounded - n), threshold)
-    hide: Flags = np.where(is_share, tails, nearly)
-    return _with_sisters(rows["term"], rounded, hide, threshold)
-
-
-def _with_sisters(terms: pd.Series, counts: Floats, primary: Flags, threshold: int) -> Flags:
-    """Hide a second level of a category where one alone would follow from the others: they add up to everybody."""
-    hide = primary.copy()
-    families = terms.str.split(": ").str[0].where(terms.str.contains(": "), "").to_numpy(dtype=object)
-    for family in {f for f in families[primary] if f}:
-        own = families == family
-        hide[own] = secondary(counts[own], primary[own], threshold)
-    return hide
 
 
 def _coexposure(frame: pd.DataFrame, told: _Told) -> pd.DataFrame:

@@ -25,6 +25,7 @@ NOT_EVALUABLE_REASONS: Mapping[str, str] = {
     "too_few_comparison": "too few {people} with {comparison} can be compared with them",
     "too_few_events": "too few of the {people} in one of the groups had the outcome ({noun}) for a difference to be estimated",
     "follow_up_too_short": "nobody in one of the groups has been followed for as long as the study asks",
+    "not_estimable": "its effect on {noun} cannot be estimated by the measure and the model that the study asks for",
     "no_overlap": "too few of the {people} in the comparison resemble those who {past} it",
     "separation": "something recorded before {event} tells the two groups apart completely",
     "design_failed": "no method of the study could make the two groups alike",
@@ -37,6 +38,7 @@ _RECORD = {
     "too_few_events": "Go on following everybody, for longer and for all outcomes that the records hold.",
     "follow_up_too_short": "Wait until everybody has been followed to the end, or choose a shorter follow-up for the next "
     "evaluation.",
+    "not_estimable": "Read in the technical report what stands in the way, and choose another measure or model of the outcome.",
     "no_overlap": "Record why {people} are or are not referred, and compare only with those who could have been.",
     "separation": "Look for a rare category or a rule of referral that only one group has; merge it, or restrict the "
     "comparison to those whom it leaves a choice.",

@@ -4,13 +4,17 @@ Takes a run and gives blocks, one function a section, in the order of the notebo
 stand in the order of their names, never of their estimates.
 """
 
-from yoseval.reporting.amounts import is_known, per_cent
+from yoseval.reporting.amounts import is_known, number, per_cent
 from yoseval.reporting.blocks import Block
 from yoseval.reporting.briefing import SIMULATED
 from yoseval.reporting.outlook_words import what_next
 from yoseval.reporting.overview import opening_line, overview, verdict_tiles
 from yoseval.reporting.pieces import NOTHING, bullets, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.view import RunLike, views
+from yoseval.reporting.wording import WITH_NUMBERS
+
+#: Below this no correlation is named: the smallest step in which one is shown.
+_LEAST_CORRELATION = 0.05
 
 
 def title(run: RunLike) -> Block:
@@ -48,8 +52,30 @@ def reading(run: RunLike) -> Block:
         "Programmes stand in the order of their names. Their estimates are not a league table: each is about its own "
         "group, and most ranges overlap.",
         *_tests(run),
+        *_shared(run),
     ]
     return together(heading(2, "How to read this page"), bullets(items))
+
+
+def _shared(run: RunLike) -> list[str]:
+    """Say how far two programmes' estimates vary together because they share children; nothing for a single programme."""
+    names = {v.programme: v.name for v in views(run) if v.finding["verdict"] in WITH_NUMBERS}
+    frame = run.frame("programme_covariance")
+    two = frame[(frame["programme"] != frame["other"]) & frame["programme"].isin(names) & frame["other"].isin(names)]
+    known = two[two["correlation"].notna()]
+    if known.empty:
+        return []
+    people = views(run)[0].words.people
+    row = known.loc[known["correlation"].abs().idxmax()]
+    if abs(row["correlation"]) < _LEAST_CORRELATION:
+        return [f"No two programmes share so many {people} that their estimates vary together."]
+    sign = "err in the same direction" if row["correlation"] > 0 else "err in opposite directions"
+    return [
+        f"Programmes can share {people}, most of all those they are compared with, so chance can make their estimates {sign}: "
+        f"the largest correlation between two estimates is {number(row['correlation'], 2)} "
+        f"({names[row['programme']]} and {names[row['other']]}). A shared finding of these two is less than two findings, and "
+        "a difference between them has another error than two separate groups would give it."
+    ]
 
 
 def _tests(run: RunLike) -> list[str]:

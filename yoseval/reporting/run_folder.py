@@ -24,15 +24,24 @@ from filelock import FileLock, Timeout
 
 from yoseval.errors import EnvironmentFault, ReportError
 from yoseval.frames import check_frame, make_frame
-from yoseval.reporting.disclosure import HIDDEN_MARK, SafeFrames, find_policy, protect
+from yoseval.layouts import FRAMES
+from yoseval.reporting.disclosure import PORTFOLIO_FRAMES, protect
+from yoseval.reporting.disclosure_balance import BALANCE_FRAMES, IMPUTED, protect_balance
 from yoseval.reporting.disclosure_outcomes import OUTCOME_FRAMES, protect_outcomes
 from yoseval.reporting.disclosure_records import RECORD_FRAMES, protect_records
+from yoseval.reporting.disclosure_ties import TIE_FRAMES, protect_ties
 from yoseval.reporting.disclosure_trials import TRIAL_FRAMES, protect_trials
+from yoseval.reporting.policies import HIDDEN_MARK, SafeFrames, find_policy
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
-from yoseval.vocabulary import COLUMNS, FRAMES
+from yoseval.vocabulary import COLUMNS
 
-PUBLIC_FRAMES = ("findings", "estimates", "balance", "sizes", "attrition", "overlap", "curves", "checks", "protocol")
+PUBLIC_FRAMES = (
+    *("findings", "estimates", "balance", "sizes", "attrition", "overlap", "curves", "checks", "protocol"),
+    *("candidates", "kept_and_dropped", *PORTFOLIO_FRAMES),
+)
+_PROTECTED_APART = (*RECORD_FRAMES, *TRIAL_FRAMES, *OUTCOME_FRAMES, *TIE_FRAMES, *BALANCE_FRAMES, IMPUTED)
+OPTIONAL_FRAMES = (*_PROTECTED_APART, *PORTFOLIO_FRAMES)
 MANIFEST = "manifest.json"
 PRIVATE = "private"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "'")
@@ -95,8 +104,8 @@ class Run:
     def _texts(self, name: str) -> pd.DataFrame:
         if name not in self._cells:
             file = self.folder / f"{name}.csv"
-            if not file.is_file() and name in (*RECORD_FRAMES, *TRIAL_FRAMES, *OUTCOME_FRAMES):
-                # Only runs of records have these: elsewhere they are empty, as a file with a header alone would be.
+            if not file.is_file() and name in OPTIONAL_FRAMES:
+                # Not every run has these: elsewhere they are empty, as a file with a header alone would be.
                 return pd.DataFrame(columns=list(FRAMES[name]), dtype=object)
             if not file.is_file():
                 raise ReportError(f"The run folder has no {file.name}.", "Run 'yoseval evaluate' again.")
@@ -224,15 +233,15 @@ def fill_run(
 
 
 def _protected(portfolio: Saveable) -> SafeFrames:
-    """Apply disclosure control: one set of rules for effects, one for records, one for what trials and outcomes of them tell.
+    """Apply disclosure control: sets of rules for effects, balance, records, and what trials and outcomes of them tell.
 
     A frame that no set knows goes to the first, which refuses it.
     """
     policy, frames = find_policy(portfolio.policy), portfolio.frames()
     about_records = {name: frames[name] for name in RECORD_FRAMES if name in frames}
-    apart = (*RECORD_FRAMES, *TRIAL_FRAMES, *OUTCOME_FRAMES)
-    about_effects = protect({n: f for n, f in frames.items() if n not in apart}, policy)
-    parts = [about_effects, protect_outcomes(frames, about_effects, policy), protect_records(about_records, policy)]
+    about_effects = protect({n: f for n, f in frames.items() if n not in _PROTECTED_APART}, policy, beside=frames)
+    beside = [f(frames, about_effects, policy) for f in (protect_outcomes, protect_balance, protect_ties)]
+    parts = [about_effects, *beside, protect_records(about_records, policy)]
     parts.append(protect_trials(frames, {n: h for p in parts for n, h in p.hidden.items()}, policy))
     return SafeFrames(
         policy, {n: f for p in parts for n, f in p.frames.items()}, {n: h for p in parts for n, h in p.hidden.items()}

@@ -75,6 +75,68 @@ def is_bounded(hidden: Floats, threshold: int) -> bool:
     return len(hidden) < 2 or float(np.nansum(hidden)) < threshold + len(hidden) - 1
 
 
+def telling_means(rows: pd.DataFrame, column: str, n: float, threshold: int) -> Flags:
+    """Tell which means of n units to hide: all of few; shares of few, or of all but few; sums of nearly none.
+
+    Parameters
+    ----------
+    rows : DataFrame of k rows
+        With ``term``, ``kind`` and the means.
+    column : str
+        Of the means.
+    n : float
+        Units behind each mean.
+    threshold : int
+        The policy's threshold.
+
+    Returns
+    -------
+    (k,) booleans
+    """
+    if n < threshold:
+        return np.ones(len(rows), dtype=bool)
+    is_share = rows["kind"].isin(("binary", "missing")).to_numpy()
+    sums: Floats = rows[column].astype("float64").to_numpy() * n
+    rounded = np.round(sums)
+    tails = (rounded < threshold) | (n - rounded < threshold)
+    # A count that is 0, or 1, for all but a few says how many those few are.
+    nearly = is_small(rounded, threshold) | is_small(np.abs(rounded - n), threshold)
+    hide: Flags = np.where(is_share, tails, nearly)
+    return with_sisters(rows["term"], rounded, hide, threshold)
+
+
+def with_sisters(terms: pd.Series, counts: Floats, primary: Flags, threshold: int) -> Flags:
+    """Hide a second level of a category where one alone would follow from the others: they add up to everybody.
+
+    Parameters
+    ----------
+    terms : Series of k texts
+        Levels of a category are named like ``sex: female``.
+    counts : (k,) floats
+        Units with each term.
+    primary : (k,) booleans
+        Terms that are hidden already.
+    threshold : int
+        The policy's threshold.
+
+    Returns
+    -------
+    (k,) booleans
+
+    Examples
+    --------
+    >>> levels = pd.Series(["sex: female", "sex: male", "looked after"])
+    >>> with_sisters(levels, np.array([3.0, 97.0, 40.0]), np.array([True, False, False]), 10)
+    array([ True,  True, False])
+    """
+    hide = primary.copy()
+    families = terms.str.split(": ").str[0].where(terms.str.contains(": "), "").to_numpy(dtype=object)
+    for family in {f for f in families[primary] if f}:
+        own = families == family
+        hide[own] = secondary(counts[own], primary[own], threshold)
+    return hide
+
+
 def hidden_flow(flow: pd.DataFrame, threshold: int) -> tuple[Flags, Flags]:
     """Tell which losses of one programme's flow are hidden, and which numbers of those who are left.
 

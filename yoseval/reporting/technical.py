@@ -9,12 +9,15 @@ import pandas as pd
 from yoseval.reporting.amounts import duration, is_known, number
 from yoseval.reporting.blocks import Block
 from yoseval.reporting.briefing import SIMULATED, key_facts, verdict_box
+from yoseval.reporting.charts_balance import beyond_means, within_subgroups
 from yoseval.reporting.charts_design import flow_block, love_block, overlap_block
 from yoseval.reporting.charts_effects import icons_block
 from yoseval.reporting.outlook_words import what_next
 from yoseval.reporting.pieces import NOTHING, bullets, callout, facts, heading, paragraph, strong_paragraph, together
 from yoseval.reporting.statements import power
 from yoseval.reporting.tables import Column, table_block
+from yoseval.reporting.technical_imputed import imputed_balance
+from yoseval.reporting.technical_losses import who_was_kept
 from yoseval.reporting.view import RunLike, View, views
 from yoseval.reporting.words import capital, estimand_words, method_words
 
@@ -77,16 +80,20 @@ def flow(run: RunLike, programme: str | None = None) -> Block:
 
 
 def comparability(run: RunLike, programme: str | None = None) -> Block:
-    """Return whether the groups can be compared: the gate in words, balance, overlap, sizes."""
+    """Return whether the groups can be compared: the gate in words, balance of means and beyond, overlap, sizes."""
     view = views(run, programme)[0]
     return together(
         heading(2, "Are the two groups comparable?"),
         _gate(view),
         love_block(view),
+        imputed_balance(view),
+        beyond_means(view),
+        within_subgroups(view),
         heading(3, "Do the groups overlap?"),
         overlap_block(view),
         heading(3, "How much information is left?"),
         _sizes(view),
+        who_was_kept(run, programme),
     )
 
 

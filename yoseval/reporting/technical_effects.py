@@ -11,6 +11,7 @@ import pandas as pd
 from yoseval.reporting.amounts import SCALES, duration, is_known, natural, number, per_cent
 from yoseval.reporting.blocks import Block
 from yoseval.reporting.charts_effects import curves_block, estimates_forest, short_method
+from yoseval.reporting.charts_ties import ties_section
 from yoseval.reporting.pieces import NOTHING, callout, heading, paragraph, together
 from yoseval.reporting.statements import naive_beside_adjusted, power
 from yoseval.reporting.tables import HIDDEN, NOT_APPLICABLE, Column, table_block
@@ -35,7 +36,7 @@ def estimates(run: RunLike, programme: str | None = None) -> Block:
 
 
 def sensitivity(run: RunLike, programme: str | None = None) -> Block:
-    """Return the checks as questions with their answers."""
+    """Return the checks as questions with their answers, and what ties decide as a chart."""
     view = views(run, programme)[0]
     top = heading(2, "What could change this finding?")
     checks = view.frame("checks")
@@ -45,7 +46,9 @@ def sensitivity(run: RunLike, programme: str | None = None) -> Block:
         return together(top, paragraph("No checks were made."))
     columns = [Column("question", "Question"), Column("answer", "Answer"), Column("value", "Value")]
     return together(
-        top, table_block(checks, caption="Checks made, as questions", columns=columns, hidden=view.hidden("checks"))
+        top,
+        table_block(checks, caption="Checks made, as questions", columns=columns, hidden=view.hidden("checks")),
+        ties_section(view),
     )
 
 
@@ -131,6 +134,7 @@ def _estimates_table(view: View) -> Block:
         + "; ".join(dict.fromkeys(i for i in rows["interval"] if i))
         + "."
     )
+    note = " ".join([note, *_on_constancy(shown["label"], rows)])
     return table_block(shown, caption="All estimates", columns=columns, hidden=shown == HIDDEN, wide=True, note=note)
 
 
@@ -140,12 +144,23 @@ def _labels(view: View, rows: pd.DataFrame) -> list[str]:
     for r in rows.to_dict("records"):
         apart = is_known(r["horizon"]) and r["horizon"] != view.finding["horizon"]
         length = f", {duration(r['horizon'], r['time_unit'])}" if apart else ""
+        length += f", from {duration(r['entry'], r['time_unit'])} on" if r["entry"] > 0 else ""
         found.append(f"{view.words.outcome(r['outcome']).noun}: {measure_words(r['measure'])}{length}")
     return found
 
 
+def _on_constancy(labels: pd.Series, rows: pd.DataFrame) -> list[str]:
+    """Return what stands last in the notes of ratios of hazards that have no checks: whether they are the same over time."""
+    mine = (
+        (rows["role"] == "secondary") & rows["measure"].isin(("hazard_ratio", "cause_specific_ratio")) & (rows["notes"] != "")
+    )
+    return [f"{label}: {n.split(' | ')[-1]}" for label, n in zip(labels[mine], rows.loc[mine, "notes"], strict=True)]
+
+
 def _methods(rows: pd.DataFrame) -> list[str]:
-    return [f"{short_method(m)} ({'main' if r == 'primary' else r})" for m, r in zip(rows["method"], rows["role"], strict=True)]
+    on_top = ["" if a in ("", "none") else f", {a.replace('_', '-')}" for a in rows["adjustment"]]
+    roles = ["main" if r == "primary" else r for r in rows["role"]]
+    return [f"{short_method(m)}{a} ({r})" for m, a, r in zip(rows["method"], on_top, roles, strict=True)]
 
 
 def _arm_values(rows: pd.DataFrame, hidden: pd.DataFrame, column: str) -> list[str]:
@@ -157,9 +172,11 @@ def _arm_value(measure: str, value: float, is_hidden: bool) -> str:
         return HIDDEN
     if not is_known(value):
         return NOT_APPLICABLE
-    if measure == "mean_count_difference":
+    if measure == "rate_ratio":
+        return f"{number(100 * value, 1)} per 100 years at risk"
+    if measure in ("mean_count_difference", "mean_count_ratio"):
         return f"{number(100 * value, 1)} per 100"
-    return number(value, 1) if SCALES[measure].is_time else per_cent(value)
+    return number(value, 1) if SCALES[measure].is_time or measure == "restricted_mean_ratio" else per_cent(value)
 
 
 def _printed(rows: pd.DataFrame, hidden: pd.DataFrame, column: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""The technical report of one programme, on who is compared: who was lost on the way, and who was on other programmes.
+"""The technical report of one programme, on who is compared: who was lost, who was kept, and who was on other programmes.
 
-Takes a run and a programme and gives blocks. Runs of a prepared file have neither frame, and neither section.
+Takes a run and a programme and gives blocks. Runs of a prepared file tell only whom the design kept and whom it did not.
 """
 
 import pandas as pd
@@ -15,13 +15,14 @@ from yoseval.reporting.words import capital
 _ARMS = {"treated": "Programme", "comparison": "Comparison"}
 _SHARES = ("binary", "missing")
 _MOST_TERMS = 9
+_MOST_KEPT_TERMS = 5
 _NOT_KNOWN = NOT_APPLICABLE
 
 
 def who_was_lost(run: RunLike, programme: str | None = None) -> Block:
     """Return how those who left differ from those who stayed, before the design and at it; nothing without records."""
     view = views(run, programme)[0]
-    lost = _printed(view)
+    lost = _printed(view, "lost", "lost")
     if lost.empty:
         return NOTHING
     at_design = lost["stage"] == "design"
@@ -63,12 +64,60 @@ def other_programmes(run: RunLike, programme: str | None = None) -> Block:
     return together(heading(3, "Other programmes"), paragraph(why), table)
 
 
-def _printed(view: View) -> pd.DataFrame:
-    """Return the programme's rows of ``lost`` with every number as it is printed, ``[c]`` where it is confidential."""
-    frame, hidden = view.frame("lost"), view.hidden("lost")
+def who_was_kept(run: RunLike, programme: str | None = None) -> Block:
+    """Return how those whom the design uses differ from those it does not; nothing where it uses everybody."""
+    view = views(run, programme)[0]
+    kept = _printed(view, "kept_and_dropped", "dropped")
+    left = kept[kept["n_dropped"] != "0"]
+    if left.empty:
+        return NOTHING
+    told = left[~left["std_mean_diff"].isin((HIDDEN, _NOT_KNOWN))]
+    silent = [_ARMS[a].lower() for a in dict.fromkeys(left["arm"]) if a not in set(told["arm"])]
+    parts = [] if told.empty else [_kept_table(told, view.words.people)]
+    if silent:
+        who = " and ".join(silent)
+        parts.append(paragraph(f"How those left out of the {who} group differ is confidential, or not known."))
+    why = "Not everybody could be compared. Where those left out differ from those kept, the finding is about those kept."
+    return together(heading(3, "Who was kept and who was not"), paragraph(why), *parts)
+
+
+def _kept_table(told: pd.DataFrame, people: str) -> Block:
+    """Return, for each group, the terms by which those kept and those left out differ most."""
+    columns = [
+        Column("group", "Group"),
+        Column("term", "Covariate"),
+        Column("mean_kept", "Kept", "printed"),
+        Column("mean_dropped", "Left out", "printed"),
+        Column("std_mean_diff", "SMD", "printed"),
+    ]
+    groups = told.drop_duplicates("arm").to_dict("records")
+    sizes = "; ".join(f"{_ARMS[g['arm']].lower()} group, {g['n_kept']} kept and {g['n_dropped']} left out" for g in groups)
+    return table_block(
+        _most_different(told, ["arm"], _MOST_KEPT_TERMS),
+        caption=f"{capital(people)} whom the comparison uses, against those it does not",
+        columns=columns,
+        wide=True,
+        note=f"{capital(sizes)}. The {_MOST_KEPT_TERMS} terms that differ most; all are in kept_and_dropped.csv. SMD: mean of "
+        "those kept less that of those left out, in standard deviations of the whole group. "
+        "Terms that are confidential are not told.",
+    )
+
+
+def _most_different(told: pd.DataFrame, by: list[str], most: int) -> pd.DataFrame:
+    """Return the terms that differ most for each group, with the unit of their means."""
+    unit = told["kind"].isin(_SHARES).map({True: "per 100", False: "mean"})
+    gap = told["std_mean_diff"].str.replace(MINUS, "-").astype("float64").abs()
+    rows = told.assign(group=told["arm"].map(_ARMS), term=told["term"] + ", " + unit, gap=gap)
+    rows = rows.sort_values([*by, "gap"], ascending=[False, *[True] * (len(by) - 1), False], kind="stable")
+    return rows.groupby(by, sort=False).head(most).reset_index(drop=True)
+
+
+def _printed(view: View, name: str, left: str) -> pd.DataFrame:
+    """Return a programme's rows of a frame on those ``left`` with numbers as printed, ``[c]`` where they are confidential."""
+    frame, hidden = view.frame(name), view.hidden(name)
     is_share = frame["kind"].isin(_SHARES)
-    means = {c: [_mean(v, share=s) for v, s in zip(frame[c], is_share, strict=True)] for c in ("mean_kept", "mean_lost")}
-    counts = {c: [count(v) for v in frame[c]] for c in ("n_kept", "n_lost")}
+    means = {c: [_mean(v, share=s) for v, s in zip(frame[c], is_share, strict=True)] for c in ("mean_kept", f"mean_{left}")}
+    counts = {c: [count(v) for v in frame[c]] for c in ("n_kept", f"n_{left}")}
     gaps = [_NOT_KNOWN if pd.isna(v) else number(float(v), 2) for v in frame["std_mean_diff"]]
     shown = frame.assign(**means, **counts, std_mean_diff=gaps).astype(object)
     return shown.mask(hidden.reindex(columns=shown.columns, fill_value=False).astype(bool), HIDDEN)
@@ -137,11 +186,7 @@ def _at_design(lost: pd.DataFrame, people: str) -> Block:
     told = lost[~lost["std_mean_diff"].isin((HIDDEN, _NOT_KNOWN))]
     if told.empty:
         return together(*_too_few(lost, people))
-    unit = told["kind"].isin(_SHARES).map({True: "per 100", False: "mean"})
-    gap = told["std_mean_diff"].str.replace(MINUS, "-").astype("float64").abs()
-    rows = told.assign(group=told["arm"].map(_ARMS), term=told["term"] + ", " + unit, gap=gap)
-    rows = rows.sort_values(["arm", "reason", "gap"], ascending=[False, True, False], kind="stable")
-    table = rows.groupby(["arm", "reason"], sort=False).head(_MOST_TERMS).reset_index(drop=True)
+    table = _most_different(told, ["arm", "reason"], _MOST_TERMS)
     columns = [
         Column("group", "Group"),
         Column("reason", "Why they were left out"),

@@ -16,6 +16,7 @@ from yoseval.reporting.pieces import bullets, callout, facts, heading, paragraph
 from yoseval.reporting.references import cited_works
 from yoseval.reporting.statements import how_done
 from yoseval.reporting.tables import Column, table_block
+from yoseval.reporting.technical_choice import how_chosen
 from yoseval.reporting.view import RunLike, View, views
 
 _SCORE = (
@@ -146,10 +147,27 @@ _KM = (
     "Kaplan–Meier: the share still free of the outcome at t; d are weighted events, Y those weighted still at risk.",
     r"\hat S_a(t) = \prod_{t_k \le t} \left( 1 - \frac{d_a(t_k)}{Y_a(t_k)} \right)",
 )
+_MEAN_COUNT = (
+    "Mean number of events per unit at t; the sum runs over all events, w are weights, Y those still followed.",
+    r"\hat\mu_a(t) = \sum_{k:\, t_k \le t} \frac{w_k}{Y_a(t_k)}",
+)
+_RATES = (
+    (
+        "Rate ratio of all events, by a weighted Cox model of rows cut at each event; rows of a unit count as one.",
+        r"E\{dN(t) \mid A\} = \exp(\theta A)\, d\mu_0(t)",
+    ),
+)
 _MEASURES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "risk_difference": (_KM, ("Risk difference at the end of follow-up.", r"\widehat{RD}(t) = \hat S_0(t) - \hat S_1(t)")),
     "survival_difference": (_KM, ("Difference of the shares still free.", r"\hat\Delta(t) = \hat S_1(t) - \hat S_0(t)")),
     "risk_ratio": (_KM, ("Risk ratio at the end of follow-up.", r"\widehat{RR}(t) = \frac{1 - \hat S_1(t)}{1 - \hat S_0(t)}")),
+    "odds_ratio": (
+        _KM,
+        (
+            "Odds ratio at the end of follow-up.",
+            r"\widehat{OR}(t) = \frac{(1 - \hat S_1(t)) / \hat S_1(t)}{(1 - \hat S_0(t)) / \hat S_0(t)}",
+        ),
+    ),
     "restricted_mean_difference": (
         _KM,
         (
@@ -157,11 +175,19 @@ _MEASURES: Mapping[str, tuple[tuple[str, str], ...]] = {
             r"\hat\Delta(\tau) = \int_0^\tau \hat S_1(u) - \hat S_0(u) \, du",
         ),
     ),
-    "mean_count_difference": (
+    "rate_ratio": (
         (
-            "Mean number of events per unit at t; the sum runs over all events, w are weights, Y those still followed.",
-            r"\hat\mu_a(t) = \sum_{k:\, t_k \le t} \frac{w_k}{Y_a(t_k)}",
+            "Events for each day at risk; N are a unit's events, D its days at risk, w weights.",
+            r"\hat\lambda_a = \frac{\sum_{i:\, A_i = a} w_i N_i}{\sum_{i:\, A_i = a} w_i D_i}",
         ),
+        ("Ratio of the rates.", r"\widehat{IRR} = \hat\lambda_1 / \hat\lambda_0"),
+    ),
+    "mean_count_ratio": (
+        _MEAN_COUNT,
+        ("Ratio of the mean numbers.", r"\widehat{MR}(t) = \hat\mu_1(t) / \hat\mu_0(t)"),
+    ),
+    "mean_count_difference": (
+        _MEAN_COUNT,
         ("Difference of the mean numbers.", r"\hat\Delta(t) = \hat\mu_1(t) - \hat\mu_0(t)"),
     ),
     "hazard_ratio": (
@@ -170,11 +196,77 @@ _MEASURES: Mapping[str, tuple[tuple[str, str], ...]] = {
             r"\lambda(t \mid A) = \lambda_0(t)\, \exp(\theta A)",
         ),
     ),
+    "restricted_mean_ratio": (
+        _KM,
+        (
+            "Ratio of mean times free of the outcome, up to the horizon.",
+            r"\hat R(\tau) = \int_0^\tau \hat S_1(u)\, du \Big/ \int_0^\tau \hat S_0(u)\, du",
+        ),
+    ),
+    "incidence_difference": (
+        (
+            "Cumulative incidence, by Aalen and Johansen: d are weighted events of the outcome, Y those weighted at risk, "
+            "S the share without any event; other events compete and are not censored.",
+            r"\hat F_a(t) = \sum_{t_k \le t} \hat S_a(t_{k-1}) \frac{d_a(t_k)}{Y_a(t_k)}",
+        ),
+        ("Difference at the end of follow-up.", r"\hat\Delta(t) = \hat F_1(t) - \hat F_0(t)"),
+    ),
+    "cause_specific_ratio": (
+        (
+            "Hazard ratio among those free of every event, by a weighted Cox model with competing events censored.",
+            r"\lambda_1(t \mid A) = \lambda_{10}(t)\, \exp(\theta A)",
+        ),
+    ),
+    "subdistribution_ratio": (
+        (
+            "Subdistribution hazard ratio, by the weighted model of Fine and Gray; F is the cumulative incidence.",
+            r"1 - F(t \mid A) = \{1 - F_0(t)\}^{\exp(\theta A)}",
+        ),
+    ),
+    "lwyy": _RATES,
+    "ag": _RATES,
+    "pwp_total": (
+        (
+            "Hazard ratio of the k-th event after the one before it, with a baseline of its own for each k, from time zero on.",
+            r"\lambda_k(t \mid A) = \lambda_{0k}(t)\, \exp(\theta A)",
+        ),
+    ),
+    "pwp_gap": (
+        (
+            "Hazard ratio of the k-th event after the one before it, with a baseline of its own for each k, since that event.",
+            r"\lambda_k(t \mid A) = \lambda_{0k}(t - t_{k-1})\, \exp(\theta A)",
+        ),
+    ),
+    "severity_odds": (
+        (
+            "Odds ratio of a worse outcome, by a weighted proportional-odds model of the worst outcome Y.",
+            r"\operatorname{logit} P(Y \ge k \mid A) = \theta A - \alpha_k",
+        ),
+    ),
+    "win_ratio": (
+        (
+            "Win ratio: weighted pairs in which the treated unit i fares better than the comparison unit j, over those in "
+            "which it fares worse; first by the worst outcome, then by the time to the event.",
+            r"\widehat{WR} = \sum_{i,j} w_i w_j 1\{i \succ j\} \Big/ \sum_{i,j} w_i w_j 1\{i \prec j\}",
+        ),
+    ),
+    "cure_fraction_difference": (
+        (
+            "Mixture cure model of each group: p is the share that would ever have the outcome, at lognormal times.",
+            r"S_a(t) = 1 - p_a + p_a \, \Phi\!\left(\frac{\mu_a - \log t}{\sigma_a}\right)",
+        ),
+        ("Difference of the shares that never would.", r"\hat\Delta = \hat p_0 - \hat p_1"),
+    ),
 }
 _VARIANCE = (
     "Variance: the sum of squares over independent groups g (matched sets, or single people) of the influence of their "
     "members on the estimate.",
     r"\widehat{\operatorname{Var}}(\hat\theta) = \frac{G}{G-1} \sum_{g=1}^{G} \Big( \sum_{i \in g} \hat\psi_i \Big)^2",
+)
+_POOLING = (
+    "Pooling over m imputations (Rubin’s rules): the mean of the estimates; its variance is the mean variance of an imputation "
+    "and, on top, the variance between imputations. Degrees of freedom are those of Barnard and Rubin.",
+    r"\bar\theta = \frac{1}{m} \sum_{j=1}^{m} \hat\theta_j, \qquad T = \bar U + \Big( 1 + \frac{1}{m} \Big) B",
 )
 
 
@@ -183,9 +275,11 @@ def method(run: RunLike, programme: str | None = None) -> Block:
     view = views(run, programme)[0]
     row = view.finding
     pairs = [*_EQUATIONS.get(row["method"], ()), *_MEASURES.get(row["measure"], ()), _VARIANCE]
+    pairs += [] if view.frame("imputed_balance").empty else [_POOLING]
     return together(
         heading(2, "Method"),
         paragraph(" ".join(how_done(row, view.words, view.frame("protocol")))),
+        how_chosen(view),
         heading(3, "In equations"),
         *[equation(words.format(**view.entered.forms()), latex) for words, latex in pairs],
         *_notes(view),
@@ -236,8 +330,11 @@ def references(run: RunLike, programme: str | None = None) -> Block:
     works = cited_works(
         [view.finding["method"], *used["method"]],
         [view.finding["measure"], *used["measure"]],
+        intervals=[words for words in used["interval"] if words],
         has_e_value=is_known(view.finding["e_value"]),
         has_delays=not view.frame("completeness").empty,
+        has_imputations=not view.frame("imputed_balance").empty,
+        has_distances=not view.frame("distribution_balance").empty,
     )
     return together(heading(2, "References"), bullets(works))
 

@@ -17,6 +17,32 @@ from yoseval.reporting.words import Words
 
 Row: TypeAlias = Mapping[str, Any]
 
+#: What a ratio is of; the second map is of those that an arm has no value of.
+_RATIO_OF_ARMS: Mapping[str, str] = {
+    "risk_ratio": "risk",
+    "odds_ratio": "odds",
+    "mean_count_ratio": "number",
+    "restricted_mean_ratio": "time",
+}
+_RATIO_OF_HAZARDS: Mapping[str, str] = {
+    "hazard_ratio": "rate",
+    "cause_specific_ratio": "rate",
+    "subdistribution_ratio": "subdistribution hazard",
+    "rate_ratio": "rate",
+    "lwyy": "rate of all events",
+    "ag": "rate of all events",
+    "pwp_total": "rate of each next event",
+    "pwp_gap": "rate of each next event",
+    "severity_odds": "odds of a worse outcome",
+}
+_RATIO_OF: Mapping[str, str] = {**_RATIO_OF_ARMS, **_RATIO_OF_HAZARDS}
+#: What follows an interval where that is said as it is.
+_SPANS_SAID: Mapping[str, str] = {
+    "restricted_mean_difference": "free of {noun} {within}",
+    "win_ratio": "as many pairs of {people} in which its group fared better as in which it fared worse {within}",
+    "cure_fraction_difference": "{people} will never have {noun}",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -119,15 +145,11 @@ def comparison_of_arms(row: Row, words: Words) -> str:
     if not is_known(row["estimate"]):
         return ""
     about = f"about {difference(row['measure'], row['estimate'], row['time_unit'])}"
-    if row["measure"] == "hazard_ratio":
+    if row["measure"] in _RATIO_OF_HAZARDS:
         return _rates(row, words, about)
     if not is_known(row["treated_value"], row["comparison_value"]):
         return f"The estimate is {about}; the values of each group are confidential."
-    if row["measure"] == "restricted_mean_difference":
-        return _free_times(row, words, about)
-    if row["measure"] == "mean_count_difference":
-        return _numbers(row, words, about)
-    return _shares(row, words, about)
+    return _ARMS_SAID.get(row["measure"], _shares)(row, words, about)
 
 
 def interval_in_words(row: Row) -> str:
@@ -184,12 +206,12 @@ def _by_how_much(row: Row, words: Words) -> str:
         return "; the numbers are confidential"
     within = f"within {duration(row['horizon'], row['time_unit'])}"
     low, high, measure = row["conf_low"], row["conf_high"], row["measure"]
-    if measure == "restricted_mean_difference":
+    if measure in _RATIO_OF:
+        return f" to {span(measure, low, high)} the {_RATIO_OF[measure]} in the comparison group {within}"
+    if measure in _SPANS_SAID:
         noun = words.outcome(row["outcome"]).noun
-        return f": {span(measure, low, high, row['time_unit'])} free of {noun} {within}"
-    if measure in ("risk_ratio", "hazard_ratio"):
-        what = "risk" if measure == "risk_ratio" else "rate"
-        return f" to {span(measure, low, high)} the {what} in the comparison group {within}"
+        said = _SPANS_SAID[measure].format(people=words.people, noun=noun, within=within)
+        return f": {span(measure, low, high, row['time_unit'])} {said}"
     nearer, further = sorted((abs(low), abs(high)))
     if measure == "mean_count_difference":
         return f" by between {100 * nearer:.1f} and {100 * further:.1f} {_events(row, words)} per 100 {words.people} {within}"
@@ -288,10 +310,12 @@ def _groups(row: Row, words: Words) -> tuple[str, str]:
 def _shares(row: Row, words: Words, about: str) -> str:
     outcome = words.outcome(row["outcome"])
     length = duration(row["horizon"], row["time_unit"])
-    is_free = row["measure"] == "survival_difference"
-    did = f"were free of {outcome.noun} at {length}" if is_free else f"{outcome.label} within {length}"
+    did = {
+        "survival_difference": f"were free of {outcome.noun} at {length}",
+        "cure_fraction_difference": f"will never have {outcome.noun}, as far as {length} can tell,",
+    }.get(row["measure"], f"{outcome.label} within {length}")
     treated, comparison = _groups(row, words)
-    tail = " the risk" if row["measure"] == "risk_ratio" else ""
+    tail = _tail(row)
     shares = f"{per_cent(row['treated_value'])} of {treated} {did}, against {per_cent(row['comparison_value'])} of {comparison}"
     return f"{shares}: {about}{tail}."
 
@@ -302,16 +326,22 @@ def _free_times(row: Row, words: Words, about: str) -> str:
     length = duration(row["horizon"], row["time_unit"])
     return (
         f"On average {treated} spent {row['treated_value']:.1f} of {length} free of {noun}, "
-        f"against {row['comparison_value']:.1f} for {comparison}: {about}."
+        f"against {row['comparison_value']:.1f} for {comparison}: {about}{_tail(row)}."
     )
+
+
+def _tail(row: Row) -> str:
+    """Say what "0.8 times" is of."""
+    return f" the {_RATIO_OF[row['measure']]}" if row["measure"] in _RATIO_OF else ""
 
 
 def _numbers(row: Row, words: Words, about: str) -> str:
     treated, comparison = _groups(row, words)
     length = duration(row["horizon"], row["time_unit"])
+    tail = _tail(row)
     return (
         f"Within {length} there were {100 * row['treated_value']:.1f} {_events(row, words)} per 100 {treated}, "
-        f"against {100 * row['comparison_value']:.1f} per 100 {comparison}: {about}."
+        f"against {100 * row['comparison_value']:.1f} per 100 {comparison}: {about}{tail}."
     )
 
 
@@ -323,8 +353,28 @@ def _events(row: Row, words: Words) -> str:
 
 def _rates(row: Row, words: Words, about: str) -> str:
     treated, comparison = _groups(row, words)
-    return f"The rate of {words.outcome(row['outcome']).noun} among {treated} was {about} that among {comparison}."
+    noun = words.outcome(row["outcome"]).noun
+    ratio_of = _RATIO_OF[row["measure"]]
+    what = f"rate of {noun}" if ratio_of == "rate" else f"{ratio_of} ({noun})"
+    return f"The {what} among {treated} was {about} that among {comparison}."
 
+
+def _pairs(row: Row, words: Words, about: str) -> str:
+    treated, comparison = _groups(row, words)
+    length = duration(row["horizon"], row["time_unit"])
+    return (
+        f"If {treated} are each held against each of {comparison}, the first fared better within {length} in "
+        f"{per_cent(row['treated_value'])} of pairs and worse in {per_cent(row['comparison_value'])}: {about} as often."
+    )
+
+
+_ARMS_SAID = {
+    "restricted_mean_difference": _free_times,
+    "restricted_mean_ratio": _free_times,
+    "mean_count_difference": _numbers,
+    "mean_count_ratio": _numbers,
+    "win_ratio": _pairs,
+}
 
 _CLAIMS = {
     "likely_reduced": _likely_reduced,

@@ -156,7 +156,21 @@ MEASURE_WORDS: Mapping[str, str] = {
     "restricted_mean_difference": "difference in mean time free of it",
     "mean_count_difference": "difference in mean number of events",
     "risk_ratio": "risk ratio",
+    "odds_ratio": "odds ratio",
+    "mean_count_ratio": "ratio of mean numbers of events",
+    "rate_ratio": "rate ratio",
     "hazard_ratio": "hazard ratio",
+    "restricted_mean_ratio": "ratio of mean times free of it",
+    "incidence_difference": "difference in cumulative incidence",
+    "cause_specific_ratio": "hazard ratio, competing events censored",
+    "subdistribution_ratio": "subdistribution hazard ratio",
+    "lwyy": "rate ratio of all events",
+    "ag": "intensity ratio of all events",
+    "pwp_total": "hazard ratio of each next event, since time zero",
+    "pwp_gap": "hazard ratio of each next event, since the last",
+    "severity_odds": "odds ratio of a worse outcome",
+    "win_ratio": "win ratio, with the share of pairs that each group wins",
+    "cure_fraction_difference": "difference in the share that will never have it",
 }
 
 

@@ -1,5 +1,7 @@
 """A cohort: roles, content order, and the flow of units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,3 +118,24 @@ def test_an_empty_arm_is_an_error(frame):
 
 def test_a_summary_is_short(frame):
     assert len(str(build(frame)).splitlines()) <= 8
+
+
+def test_a_resampled_cohort_keeps_the_coding_of_its_covariates():
+    frame = pd.DataFrame({"started": [1, 0, 0, 1], "age": [14.0, 15.0, 16.0, 17.0], "area": ["a", "b", "c", "a"]})
+    cohort = Cohort.from_frame(frame, treated="started", covariates=["age", "area"])
+
+    drawn = cohort.resampled(np.array([0, 0, 3]))
+
+    assert drawn.matrix().terms == cohort.matrix().terms
+    assert np.array_equal(drawn.matrix().values, cohort.matrix().values[[0, 0, 3]])
+    assert drawn.units["unit_id"].is_unique
+    assert drawn.treated.tolist() == cohort.treated[[0, 0, 3]].tolist()
+
+
+def test_other_units_are_coded_anew():
+    frame = pd.DataFrame({"started": [1, 0, 0], "area": ["a", "b", "c"]})
+    cohort = Cohort.from_frame(frame, treated="started", covariates=["area"]).coded()
+
+    fewer = replace(cohort, units=cohort.units.iloc[:2].reset_index(drop=True))
+
+    assert len(fewer.matrix().terms) == 2

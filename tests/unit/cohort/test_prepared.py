@@ -49,6 +49,19 @@ def study_of(tmp_path, write_study):
     return build
 
 
+def test_units_carry_the_column_that_names_their_groups(study_of):
+    people = (
+        PEOPLE.replace("sex,", "sex,team,").replace(",f,", ",f,north,").replace(",m,", ",m,,").replace(",NA,1,", ",NA,south,1,")
+    )
+    study = study_of(people, STUDY.replace('exact = ["sex"]', 'cluster = "team"'))
+
+    cohort = read_cohort(read_prepared(study), study.protocol("a"))
+
+    assert cohort.cluster == "team"
+    assert cohort.covariates == ("age", "area")
+    assert sorted(cohort.units["team"].fillna("none")) == ["none", "none", "north", "north", "south"]
+
+
 def test_a_file_gives_ids_programmes_and_typed_covariates(study_of):
     found = read_prepared(study_of())
 

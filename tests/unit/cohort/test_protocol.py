@@ -6,13 +6,17 @@ from typing import get_args
 
 import pytest
 
+from yoseval.cohort.adjustments import ADJUSTMENTS_OF, AdjustmentName
+from yoseval.cohort.design_section import CandidateName, DesignSection, PropensityName, VarianceName
+from yoseval.cohort.outcome_section import COLUMNS_OF, ONLY_OF_RECORDS, MeasureName
 from yoseval.cohort.protocol import read_study
-from yoseval.cohort.sections import CandidateName, DesignSection, MeasureName, PropensityName
 from yoseval.design.methods import METHODS
 from yoseval.design.propensity import PROPENSITY
 from yoseval.errors import StudyError
 from yoseval.frames import check_frame
+from yoseval.outcomes.adjusted import ADJUSTMENTS, OF_COUNTS, OF_RISKS
 from yoseval.outcomes.measures import MEASURES
+from yoseval.outcomes.variances import VARIANCES
 
 BASE = """
 [study]
@@ -119,6 +123,12 @@ def test_a_key_that_is_near_to_none_lists_those_there_are(study_of):
     assert "'engine.zzz' is not a known key. Known keys: backend, jobs." in message
 
 
+def test_a_subgroup_that_is_no_covariate_names_the_nearest(study_of):
+    message = refusal(study_of, BASE.replace("[design]\n", '[design]\nsubgroups = ["sexe"]\n'))
+
+    assert "subgroups: 'sexe' is none of the covariates; did you mean 'sex'?" in message
+
+
 def test_every_fault_is_named_at_once(study_of):
     message = refusal(study_of, BASE.replace("caliper = 0.2", "caliper = -1\nratio = 0").replace('"tre_10"', '"strict"'))
 
@@ -143,13 +153,18 @@ def test_every_fault_is_named_at_once(study_of):
         (
             'name = "again"',
             'name = "again"\nmeasure = "mean_count_difference"',
-            "counts every event, and a cohort file",
+            "needs a column of the cohort file: give count",
         ),
         ('covariates = ["age", "sex"]', 'covariates = "age"', "'design.covariates'"),
         ('covariates = ["age", "sex"]', "covariates = []", "covariates are needed, unless method = 'randomised'"),
         ("caliper = 0.2", 'history = "prior"', "history = 'prior' must be one of the covariates"),
         ("caliper = 0.2", "max_smd = 0.5", "'design.max_smd': input should be less than or equal to 0.25"),
         ("caliper = 0.2", 'method = "closest"', "'design.method': input should be 'auto'"),
+        ("caliper = 0.2", "imputations = 5", "imputations has no effect without missing = 'multiple_imputation'"),
+        ("caliper = 0.2", "imputation_seed = 5", "imputation_seed has no effect"),
+        ("caliper = 0.2", 'missing = "multiple_imputation"\nimputations = 1', "'design.imputations'"),
+        ("caliper = 0.2", 'missing = "drop"', "'design.missing'"),
+        ('covariates = ["age", "sex"]', 'method = "randomised"\nmissing = "multiple_imputation"', "without covariates"),
         ("caliper = 0.2", 'candidates = ["randomised"]', "'design.candidates'"),
         ("caliper = 0.2", "max_controls = 2.5", "'design.max_controls': must be a whole number, or one over a whole number"),
         ("caliper = 0.2", "min_controls = 0", "'design.min_controls': input should be greater than 0"),
@@ -169,6 +184,41 @@ def test_the_measures_of_the_study_file_are_those_there_are():
     assert get_args(MeasureName) == tuple(MEASURES)
 
 
+def test_the_adjustments_of_the_study_file_are_those_there_are_for_the_measures_that_have_them():
+    assert get_args(AdjustmentName) == tuple(ADJUSTMENTS)
+    assert set(ADJUSTMENTS_OF) == {*OF_RISKS, *OF_COUNTS}
+    assert {name for names in ADJUSTMENTS_OF.values() for name in names} == set(ADJUSTMENTS)
+
+
+def test_columns_that_a_measure_needs_of_a_file_are_those_it_takes():
+    held = {"counts": "count", "days_at_risk": "exposure", "cause": "competing", "severity": "severity"}
+    needed = {name: tuple(held[f] for f in m.takes if f in held) for name, m in MEASURES.items()}
+
+    assert {n: c for n, c in needed.items() if c and n not in ONLY_OF_RECORDS} == dict(COLUMNS_OF)
+    assert all(needed[n] == ("count",) for n in ONLY_OF_RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("measure", "fault"),
+    [
+        ("incidence_difference", "give competing"),
+        ("rate_ratio", "give count and exposure"),
+        ("win_ratio", "give severity"),
+        ("lwyy", "needs the time of every event"),
+    ],
+)
+def test_a_measure_without_its_columns_is_refused(study_of, measure, fault):
+    assert fault in refusal(study_of, BASE.replace('event = "reoffended"', f'event = "reoffended"\nmeasure = "{measure}"', 1))
+
+
+def test_an_adjustment_goes_with_the_measures_that_have_it(study_of):
+    adjusted = BASE.replace('event = "reoffended"', 'event = "reoffended"\nadjustment = "tmle"', 1)
+    censored = adjusted.replace('adjustment = "tmle"', 'measure = "hazard_ratio"\nadjustment = "tmle"')
+
+    assert study_of(adjusted).file.outcomes[0].adjustment == "tmle"
+    assert "hazard_ratio cannot be adjusted by tmle" in refusal(study_of, censored)
+
+
 def test_a_caliper_may_be_a_table_by_column(study_of):
     section = study_of(BASE.replace("caliper = 0.2", 'caliper = { age = 1.0 }\nantiexact = ["area"]')).file.design
 
@@ -186,6 +236,30 @@ def test_a_mean_ratio_need_not_be_whole_and_a_whole_one_stays_whole(study_of):
 def test_the_methods_of_the_study_file_are_those_there_are():
     assert {*get_args(CandidateName), "randomised"} == set(METHODS)
     assert set(get_args(DesignSection.model_fields["method"].annotation)) == {"auto", *METHODS}
+
+
+def test_the_variances_of_a_study_file_are_those_of_the_menu():
+    assert get_args(VarianceName) == tuple(VARIANCES)
+
+
+def test_the_column_of_groups_is_read_with_the_covariates(study_of):
+    section = study_of(BASE.replace("caliper = 0.2", 'cluster = "team"\nvariance = "cr2"')).file.design
+
+    assert (section.cluster, section.variance) == ("team", "cr2")
+    assert section.columns == ("age", "sex", "team")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('variance = "bootstrap"', "variance"),
+        ('variance = "abadie_imbens"', "for matching with replacement"),
+        ('method = "nearest"\nreplace = true\nvariance = "jackknife"', "not valid for matching with replacement"),
+    ],
+)
+def test_a_variance_that_the_design_cannot_have_is_refused_before_any_outcome(study_of, lines, words):
+    with pytest.raises(StudyError, match=words):
+        study_of(BASE.replace("caliper = 0.2", lines))
 
 
 def test_the_propensity_models_of_a_study_file_are_those_of_the_menu():

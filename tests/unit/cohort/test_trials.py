@@ -46,6 +46,14 @@ def test_from_the_index_event_on_everybody_is_a_unit_whatever_happens_later(tria
     assert arms(built, index_day) == [(c, 0, c in "ab") for c in "abcdef"]
 
 
+def test_units_carry_the_area_that_children_are_dependent_in(trial_of, service):
+    built = trial_of(service, design={"covariates": ["age"], "cluster": "area"})
+
+    cohort = built.cohort(built.protocol)
+    assert (cohort.cluster, cohort.covariates) == ("area", covariates_of(built.protocol))
+    assert "area" in cohort.units
+
+
 def test_at_a_landmark_who_offended_before_it_is_out_in_both_arms(trial_of, service, index_day):
     built = trial_of(service, time_zero={"rule": "landmark", "days": 60})
 

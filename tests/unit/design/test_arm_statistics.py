@@ -77,12 +77,44 @@ def test_a_constant_has_no_difference():
     assert found.std_mean_diff[0] == 0
 
 
-def test_a_difference_that_cannot_be_standardised_is_not_a_number():
+def test_what_does_not_vary_among_the_treated_is_standardised_by_both_arms():
     x = np.array([[1.0], [1.0], [0.0], [2.0], [5.0]])
 
     found = balance_statistics(x, np.array([False]), np.array([True, True, False, False, False]), np.ones(5))
 
+    assert found.std_mean_diff[0] == pytest.approx((1 - 7 / 3) / np.sqrt(x[2:].var(ddof=1) / 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [49, 50, 107, 1000])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_flag_that_all_or_none_of_the_treated_have_is_standardised_by_both_arms(n, share):
+    treated = np.arange(2 * n) < n
+    x = np.where(treated, share, (np.arange(2 * n) % 5 == 0).astype(float))[:, None]
+
+    found = balance_statistics(x, np.array([True]), treated, np.ones(2 * n))
+
+    p = x[~treated].mean()
+    assert found.std_mean_diff[0] == pytest.approx((share - p) / np.sqrt(p * (1 - p) / 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("is_flag", [True, False])
+def test_a_constant_among_the_treated_that_the_comparison_has_after_weighting_is_no_difference(is_flag):
+    treated = np.arange(100) < 49
+    x = np.where(treated, 1.0, (np.arange(100) % 3 == 0).astype(float))[:, None]
+    weight = np.where(treated | (x[:, 0] == 1.0), 1.0 / 7.0, 0.0)
+
+    found = balance_statistics(x, np.array([is_flag]), treated, weight)
+
+    assert found.std_mean_diff[0] == 0.0
+
+
+def test_a_difference_where_nothing_varies_is_not_a_number():
+    treated = np.arange(6) < 3
+
+    found = balance_statistics(np.where(treated, 0.1, 0.3)[:, None], np.array([False]), treated, np.ones(6))
+
     assert np.isnan(found.std_mean_diff[0])
+    assert np.isnan(found.variance_ratio[0])
 
 
 def test_one_order_serves_every_weighting(two_arms):

@@ -11,15 +11,42 @@ from yoseval.design.methods import build_design
 from yoseval.frames import check_frame
 
 
-def test_a_difference_that_cannot_be_standardised_fails_the_gate_and_is_noted(frame, make_cohort):
+def test_arms_that_differ_on_what_is_constant_among_the_treated_fail_the_gate(frame, make_cohort):
     frame["tests"] = np.where(frame["started"] == 1, 3.0, np.arange(300) % 7)
     design = build_design(make_cohort(frame, covariates=["tests"]), caliper=None)
+    apart = dataclasses.replace(design, weighting=dataclasses.replace(design.weighting, weight=np.ones(300)))
 
-    balance = assess_balance(design)
+    balance = assess_balance(apart, max_smd=0.01)
+
+    tests, treated = design.cohort.units["tests"].to_numpy(), design.treated
+    expected = abs(3.0 - tests[~treated].mean()) / np.sqrt(tests[~treated].var(ddof=1) / 2)
+    assert balance.max_smd == pytest.approx(expected, rel=1e-12)
+    assert not balance.balanced
+    assert not balance.notes
+
+
+def test_arms_that_agree_on_what_is_constant_among_the_treated_pass_the_gate(frame, make_cohort):
+    frame["tests"] = np.where(frame["started"] == 1, 0.1, (np.arange(300) % 7) / 10)
+    design = build_design(make_cohort(frame, covariates=["tests"]), caliper=None)
+    tests, treated = design.cohort.units["tests"].to_numpy(), design.treated
+    alike = dataclasses.replace(design.weighting, weight=np.where(treated | (tests == 0.1), 1.0 / 3.0, 0.0))
+
+    balance = assess_balance(dataclasses.replace(design, weighting=alike))
+
+    assert balance.balanced
+    assert balance.max_smd == 0.0
+
+
+def test_a_difference_that_cannot_be_standardised_fails_the_gate_and_is_noted(frame, make_cohort):
+    design = build_design(make_cohort(frame, covariates=["age", "prior"]))
+    units = design.cohort.units.assign(age=np.where(design.treated, 15.0, 16.0))
+    apart = dataclasses.replace(design, cohort=dataclasses.replace(design.cohort, units=units))
+
+    balance = assess_balance(apart)
 
     assert not balance.balanced
     assert np.isnan(balance.max_smd)
-    assert "tests does not vary" in balance.notes[0]
+    assert "age does not vary" in balance.notes[0]
 
 
 def test_frames_have_the_public_columns_and_every_term(cohort):

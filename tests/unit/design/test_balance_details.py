@@ -1,9 +1,12 @@
 """Interactions, subgroups and distributions: frames of the vocabulary that agree with what they are made of."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from yoseval.design import balance_details
 from yoseval.design.arm_statistics import balance_statistics
+from yoseval.design.balance import assess_balance
 from yoseval.design.balance_details import ALL, distribution_balance, distribution_frame, interaction_balance, subgroup_balance
 from yoseval.design.methods import build_design
 from yoseval.errors import DesignError, UsageError
@@ -116,3 +119,28 @@ def test_no_step_holds_fewer_than_ten_units_of_both_arms_and_no_edge_is_anybodys
 def test_a_term_that_is_no_number_is_an_error(design):
     with pytest.raises(DesignError, match="'area: west' is not a number"):
         distribution_frame(design, ["area: west"])
+
+
+def test_products_are_the_same_however_many_are_held_at_once(design, monkeypatch):
+    whole = interaction_balance(design)
+    monkeypatch.setattr(balance_details, "_BLOCK", 3)
+
+    pd.testing.assert_frame_equal(interaction_balance(design), whole, rtol=1e-12)
+
+
+def test_ks_distances_are_those_of_the_balance_table(design):
+    found = distribution_balance(design).set_index(["sample", "term"])["ks"].drop(index=ALL, level="term")
+
+    wanted = assess_balance(design).statistics.set_index(["sample", "term"])["ks"]
+    pd.testing.assert_series_equal(found, wanted[found.index], rtol=1e-12)
+
+
+def test_subgroups_of_numbers_are_named_without_decimals_and_in_their_order(frame, make_cohort):
+    frame["grade"] = np.resize([10.0, 9.0, np.nan], len(frame))
+    design = build_design(make_cohort(frame, exact=["grade"]), "overlap")
+
+    assert list(dict.fromkeys(subgroup_balance(design, ["grade"])["subgroup"])) == [
+        "grade: 9",
+        "grade: 10",
+        "grade: not recorded",
+    ]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from yoseval.design import distribution_distances
 from yoseval.design.distribution_distances import energy_distance, overlap_coefficient
 
 
@@ -104,3 +105,27 @@ def test_constant_columns_count_for_nothing():
     assert energy_distance(np.column_stack([x, np.ones(30)]), np.arange(30) < 12, np.ones(30)) == energy_distance(
         x, np.arange(30) < 12, np.ones(30)
     )
+
+
+def test_a_few_matched_of_many_are_all_looked_at():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(4000, 2))
+    treated = np.arange(4000) < 200
+    weight = np.where(treated, 1.0, 0.0)
+    weight[200:400] = 1.0
+
+    # Drawn among all 3,800, hardly any of the 200 that were matched would be seen.
+    assert energy_distance(x, treated, weight, most=250) == pytest.approx(
+        energy_distance(x[:400], treated[:400], np.ones(400)), rel=0.05
+    )
+
+
+def test_the_number_of_distances_is_bounded(monkeypatch):
+    made = []
+    real = distribution_distances.cdist
+    monkeypatch.setattr(distribution_distances, "cdist", lambda x, y: made.append(len(x) * len(y)) or real(x, y))
+    x = np.random.default_rng(7).normal(size=(3000, 2))
+
+    energy_distance(x, np.arange(3000) < 1000, np.ones(3000), most=50)
+
+    assert sum(made) == 3 * 50**2

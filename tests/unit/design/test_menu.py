@@ -2,7 +2,7 @@
 
 import pytest
 
-from yoseval.cohort.sections import DesignSection
+from yoseval.cohort.design_section import DesignSection
 from yoseval.design.menu import Method, Rule, is_number, is_one_of, is_optional, is_whole, names_in, require_options
 from yoseval.design.methods import METHODS, build_design, capabilities
 from yoseval.errors import UsageError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from yoseval.design.methods import build_design, design_digest
-from yoseval.design.reordering import matched_pairs, pair_distances, reordered_designs
+from yoseval.design.reordering import matched_pairs, pair_distances, reordered_designs, reorderings_within
 from yoseval.errors import UsageError
 
 
@@ -55,3 +55,24 @@ def test_the_same_seed_gives_the_same_orders(cohort):
 def test_weights_have_no_pairs(cohort):
     with pytest.raises(UsageError, match="'overlap' has no matched pairs"):
         pair_distances(build_design(cohort, "overlap"))
+
+
+@pytest.mark.parametrize("options", [{}, {"replace": True, "distance": "mahalanobis"}])
+def test_reordered_designs_keep_the_units_in_their_order(cohort, options):
+    design = build_design(cohort, **options)
+
+    (other,) = reordered_designs(design, reorderings=1, seed=2)
+
+    assert other.cohort is design.cohort
+    assert (other.weight[design.treated] > 0).sum() == (design.weight[design.treated] > 0).sum()
+    assert other.weighting.score == pytest.approx(design.weighting.score, abs=1e-8)
+    lead, partner = matched_pairs(other)
+    assert design.treated[lead].all()
+    assert not design.treated[partner].any()
+
+
+def test_fewer_orders_are_tried_of_more_units(cohort):
+    assert reorderings_within(build_design(cohort)) == 50
+    assert reorderings_within(build_design(cohort), most=3) == 0
+    assert reorderings_within(build_design(cohort, "overlap")) == 0
+    assert reorderings_within(build_design(cohort, "cardinality")) == 0

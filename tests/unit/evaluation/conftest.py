@@ -9,15 +9,17 @@ import pandas as pd
 import pytest
 
 from yoseval.cohort.build import Cohort, next_step, starting_flow
+from yoseval.cohort.design_section import DesignSection
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import TrialProtocol, read_study
-from yoseval.cohort.sections import CohortSection, DesignSection, OutcomeSection
+from yoseval.cohort.sections import CohortSection
 from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.types import Design, Weighting
 from yoseval.evaluation.finding import Evidence, Outcome
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.frames import make_frame
 from yoseval.outcomes.types import Estimate
-from yoseval.sensitivity.checks import Check
+from yoseval.sensitivity.probing import Check
 
 
 def _protocol(programme, measure, worthwhile, randomised, outcome_worthwhile):

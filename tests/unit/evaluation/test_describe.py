@@ -1,7 +1,10 @@
 """The target trial in words, for the technical report."""
 
+from dataclasses import replace
+
 import pytest
 
+from yoseval.design.choose import RULE
 from yoseval.evaluation.describe import protocol_frame, protocol_frames
 from yoseval.frames import check_frame
 
@@ -55,9 +58,32 @@ def test_the_gate_and_the_history_are_said(described):
 
 def test_a_design_that_was_chosen_says_how(described):
     assert described["mentoring"]["How it was chosen"].startswith("Best of entropy, nearest, overlap")
+    assert described["mentoring"]["Rule of the choice"] == RULE
 
 
 def test_the_protocols_of_all_trials_are_stacked(service_portfolio):
     frame = protocol_frames(service_portfolio.study, list(service_portfolio.trials))
 
     assert frame["programme"].unique().tolist() == [t.protocol.programme for t in service_portfolio.trials]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({}, "95 %; t quantile; jackknife where an arm's effective size is below 100"),
+        ({"variance": "cr2", "cluster": "team"}, "95 %; t quantile; variance: cr2, clustered on team"),
+        ({"variance": "sandwich"}, "95 %; t quantile; variance: sandwich"),
+        (
+            {"cluster": "team"},
+            "95 %; t quantile; clustered on team; CR2 with Satterthwaite's degrees of freedom where an arm has fewer than 40 "
+            "of them, otherwise jackknife where an arm's effective size is below 100",
+        ),
+    ],
+)
+def test_the_protocol_says_which_variance_was_declared(service_study, service_portfolio, section, said):
+    trial = service_portfolio.trials[0]
+    declared = trial.protocol.design.model_copy(update=section)
+
+    frame = protocol_frame(service_study, replace(trial, protocol=replace(trial.protocol, design=declared)))
+
+    assert frame.loc[frame["item"] == "Interval", "value"].tolist() == [said]

@@ -12,7 +12,6 @@ from yoseval.evaluation.evaluability import (
     event_reasons,
     minimum_detectable_difference,
     minimum_detectable_effect,
-    size_reasons,
 )
 
 Z = norm.ppf(0.975) + norm.ppf(0.8)
@@ -86,19 +85,6 @@ def test_for_other_measures_it_is_what_the_standard_error_reaches(make_evidence,
     estimate = replace(make_evidence(0.8, 1.1, measure=measure).primary.estimate, std_error=2.0)
 
     assert minimum_detectable_effect(estimate, 400, 400, scale=scale) == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("treated", "comparison", "reasons"),
-    [
-        (30, 30.0, ()),
-        (29, 30.0, ("too_few_treated",)),
-        (30, 29.9, ("too_few_comparison",)),
-        (12, 5.0, ("too_few_treated", "too_few_comparison")),
-    ],
-)
-def test_thirty_of_each_are_needed(treated, comparison, reasons):
-    assert size_reasons(treated, comparison) == reasons
 
 
 def test_a_design_is_judged_by_the_units_it_uses(make_evidence):

@@ -27,6 +27,7 @@ def gathered(service_people, tmp_path, write_study, service_folder):
     return build
 
 
+AREAS = 'covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "area", "school_hours"]'
 THIRD = '\n[[outcomes]]\nname = "rate"\nevent = "reoffended"\ndays = "days_to_reoffence"\nhorizon_days = 365\n'
 
 
@@ -45,6 +46,13 @@ def test_only_the_primary_outcome_is_probed(evidence):
     assert secondary.checks == ()
 
 
+def test_a_secondary_ratio_of_hazards_says_whether_it_is_one_number(gathered):
+    *_, ratio = gathered("mentoring", extra=f'{THIRD}measure = "hazard_ratio"\n').outcomes
+
+    assert ratio.checks == ()
+    assert "over the follow-up" in ratio.estimate.notes[-1]
+
+
 def test_the_flow_ends_with_those_who_are_analysed(evidence):
     outcome = evidence["mentoring"].primary
     end = outcome.attrition.drop_duplicates("arm", keep="last").set_index("arm")
@@ -59,6 +67,16 @@ def test_the_simulated_truth_lies_in_the_interval(evidence):
     assert estimates["mentoring"].conf_low < -0.2 < estimates["mentoring"].conf_high
     assert estimates["boot_camp"].conf_low < 0.2 < estimates["boot_camp"].conf_high
     assert estimates["art"].conf_low < 0.0 < estimates["art"].conf_high
+
+
+def test_the_study_file_names_groups_and_the_variance_that_effects_and_checks_have(gathered):
+    lines = 'covariates = ["age", "sex", "prior_offences", "seriousness", "looked_after", "school_hours"]\ncluster = "area"'
+    found = gathered("mentoring", change=(AREAS, lines))
+    asked = gathered("mentoring", change=(AREAS, f'{lines}\nvariance = "sandwich"'))
+
+    assert "CR2 with Satterthwaite's degrees of freedom, clustered on area" in found.primary.estimate.interval
+    checks = [e for o in asked.outcomes for c in o.checks for e in c.estimates if c.check in ("half_way", "hidden_bias")]
+    assert {"sandwich, clustered on area" in e.interval for e in (asked.primary.estimate, *checks)} == {True}
 
 
 def test_a_trial_without_design_has_no_outcomes(evidence):
@@ -120,3 +138,42 @@ def test_a_programme_by_itself_is_judged_with_its_own_p_value(service_study, ser
     assert finding.verdict == "likely_reduced"
     assert finding.p_adjusted == finding.evidence.primary.estimate.p_value
     assert finding.tests_made == 1
+
+
+def test_a_bootstrap_that_the_study_asks_for_is_a_check(gathered):
+    change = ("horizon_days = 365", "horizon_days = 365\nbootstrap = 100")
+
+    primary = gathered("mentoring", change=change).primary
+
+    check = next(c for c in primary.checks if c.check == "bootstrap")
+    assert check.estimates[0].interval.startswith("percentiles of 100 bootstrap replicates")
+    assert check.estimates[0].estimate == primary.estimate.estimate
+
+
+def test_an_adjusted_outcome_is_adjusted_in_its_checks_but_the_naive_one_and_says_so(gathered, service_people):
+    change = ("[[outcomes]]\n", '[[outcomes]]\nadjustment = "g_computation"\n')
+    whole = service_people.copy()
+    whole.loc[whole["reoffended"] == 0, "days_to_reoffence"] = 365
+    found = gathered("mentoring", people=whole, change=(*change, 1))
+
+    primary = found.primary
+    estimates = {c.check: c.estimates[0].adjustment for c in primary.checks if c.estimates}
+    assert primary.estimate.adjustment == "g_computation"
+    assert estimates["naive"] == "none"
+    assert set(estimates.values()) == {"none", "g_computation"}
+    assert any(n.startswith("Adjusted after the design: outcomes predicted by a weighted regression") for n in found.notes)
+
+
+def test_a_measure_that_the_follow_up_cannot_tell_is_not_a_lack_of_events(gathered, service_people):
+    censored = service_people.copy()
+    censored.loc[(censored["reoffended"] == 0) & (np.arange(len(censored)) % 10 == 0), "days_to_reoffence"] = 100
+
+    found = gathered(
+        "mentoring",
+        people=censored,
+        change=('name = "reoffended_1y"', 'name = "reoffended_1y"\nadjustment = "g_computation"'),
+    )
+
+    assert found.primary is None
+    assert "not_estimable" in found.reasons
+    assert "too_few_events" not in found.reasons

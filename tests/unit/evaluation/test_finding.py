@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from yoseval.evaluation.finding import VERDICTS, judge, worthwhile_on_scale
+from yoseval.evaluation.finding import VERDICTS, count_refusals, judge, worthwhile_on_scale
 from yoseval.frames import check_frame
 
 RATIO = {"measure": "hazard_ratio", "outcome_worthwhile": 0.8}
@@ -16,7 +16,9 @@ def judged(evidence, p_adjusted=0.001):
     return judge(evidence, p_adjusted=p_adjusted, tests_made=3)
 
 
-@pytest.mark.parametrize("gate", ["too_few_treated", "too_few_comparison", "too_few_events", "follow_up_too_short"])
+@pytest.mark.parametrize(
+    "gate", ["too_few_treated", "too_few_comparison", "too_few_events", "follow_up_too_short", "not_estimable"]
+)
 def test_a_size_gate_makes_it_not_evaluable_however_clear_the_interval(make_evidence, gate):
     found = judged(make_evidence(reasons=(gate,)))
 
@@ -266,3 +268,10 @@ def test_a_finding_shows_at_most_eight_lines(make_evidence):
     assert len(lines) <= 8
     assert lines[0] == "Finding: Mentoring"
     assert lines[1] == "verdict: likely_reduced"
+
+
+def test_refusals_are_counted_by_gate(make_evidence):
+    refused = [("too_few_events", "imbalance"), ("imbalance",), ("too_few_events", "too_few_treated")]
+    found = [judged(make_evidence(reasons=reasons)) for reasons in refused]
+
+    assert count_refusals([*found, judged(make_evidence())]) == {"too_few_treated": 1, "too_few_events": 2, "imbalance": 2}

@@ -91,3 +91,7 @@ def test_where_nobody_was_lost_there_are_no_rows(make_trial, kind):
     whole = make_trial(kind(3, "treated", "2024-01-01"), kind(3, "comparison", "2024-01-01"))
 
     assert lost_frame(replace(whole, flow=whole.flow)).empty
+
+
+def test_the_rounding_of_a_constant_is_no_difference():
+    assert standardised_difference(np.full(3, 0.1), np.full(7, 0.1)) == 0.0

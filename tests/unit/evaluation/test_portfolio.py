@@ -14,6 +14,7 @@ from yoseval.evaluation import sources as sources_module
 from yoseval.evaluation.multiplicity import benjamini_hochberg
 from yoseval.evaluation.portfolio import design_portfolio, evaluate_portfolio, judge_together
 from yoseval.frames import check_frame
+from yoseval.reporting.disclosure_balance import BALANCE_FRAMES
 from yoseval.reporting.run_folder import PUBLIC_FRAMES
 
 VERDICTS = {
@@ -129,7 +130,8 @@ def test_no_programmes_make_no_findings():
 
 
 def test_the_public_frames_are_those_of_the_run_folder(service_portfolio):
-    assert set(service_portfolio.frames()) == set(PUBLIC_FRAMES)
+    # No subgroups are declared.
+    assert set(service_portfolio.frames()) == {*PUBLIC_FRAMES, *BALANCE_FRAMES} - {"subgroup_balance"}
 
 
 def test_the_adjusted_p_value_stands_beside_the_primary_estimate_only(service_portfolio):
@@ -187,6 +189,25 @@ def test_ids_are_in_private_frames_only(service_portfolio, service_people):
     assert not ids & public
     assert not any(i in text for text in public for i in list(ids)[:50])
     assert all("unit_id" in f.columns for f in service_portfolio.private_frames().values())
+
+
+def test_every_design_has_its_ledger_under_its_number(service_portfolio):
+    frames = service_portfolio.private_frames()
+
+    numbers = {kind: [n[-2:] for n in frames if n.startswith(kind)] for kind in ("design", "ledger")}
+    assert numbers["design"] == numbers["ledger"] != []
+    for number in numbers["design"]:
+        design, ledger = frames[f"design_{number}"], frames[f"ledger_{number}"]
+        assert design["programme"].unique().tolist() == ledger["programme"].unique().tolist()
+        assert ((ledger["status"] == "kept") == (design["weight"] > 0)).all()
+
+
+def test_the_choice_and_the_kept_are_told_before_any_outcome(service_study, service_portfolio):
+    blind, seen = design_portfolio(service_study, seed=3).frames(), service_portfolio.frames()
+
+    for name in ("candidates", "kept_and_dropped"):
+        pd.testing.assert_frame_equal(blind[name], seen[name], check_exact=True)
+        assert set(blind[name]["programme"]) == {"art", "boot_camp", "football", "mentoring"}
 
 
 def test_influence_values_belong_to_their_units(service_portfolio):

@@ -6,6 +6,7 @@ import pytest
 
 from yoseval.cohort.prepared import read_prepared
 from yoseval.cohort.protocol import read_study
+from yoseval.design import flow
 from yoseval.errors import StudyError
 from yoseval.evaluation.trial import design_programme, method_options
 
@@ -69,6 +70,33 @@ def test_the_method_is_chosen_blind_and_says_so(trials):
 
     assert candidates == {"entropy", "nearest", "overlap"}
     assert any(n.startswith(f"Chosen before any outcome was opened: {trial.design.method}") for n in trial.notes)
+
+
+def test_the_candidates_are_kept_with_the_trial_the_chosen_one_first(trials):
+    ranking = trials["mentoring"].candidates
+
+    assert sorted(ranking["method"]) == ["entropy", "nearest", "overlap"]
+    assert ranking["method"].iloc[0] == trials["mentoring"].design.method
+    assert ranking["chosen"].tolist() == [True, False, False]
+    assert trials["tiny"].candidates is None
+
+
+def test_what_cannot_run_on_this_machine_stops_no_programme(prepared, protocol_of, monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(flow, "import_module", absent)
+    limits = 'candidates = ["full", "overlap"]\nmin_controls = 0.5\nmax_controls = 2\nomit_fraction = 0.1\n'
+
+    chosen = design_programme(prepared, protocol_of("football", f"\n[programmes.football.design]\n{limits}"))
+    named = design_programme(prepared, protocol_of("football", f'\n[programmes.football.design]\nmethod = "overlap"\n{limits}'))
+
+    assert (chosen.design.method, named.design.method) == ("overlap", "overlap")
+    assert "not installed" in chosen.candidates.set_index("method").loc["full", "reason"]
+    assert any(n.endswith("overlap. Could not be built: full.") for n in chosen.notes)
+    assert len(named.candidates) == 1
+    for trial in (chosen, named):
+        assert any(n.startswith("'full' was not built beside it. ") and "not installed" in n for n in trial.notes)
 
 
 def test_what_was_not_always_recorded_is_noted(trials):

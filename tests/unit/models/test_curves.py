@@ -6,7 +6,7 @@ import pytest
 from yoseval.errors import EstimationError
 from yoseval.models.curves import (
     clustered_survival_variance,
-    event_places,
+    entry_notes,
     kaplan_meier,
     number_at_risk,
     restricted_mean,
@@ -75,19 +75,6 @@ def test_whole_weights_equal_repeated_rows():
 
     np.testing.assert_allclose(weighted.survival, repeated.survival, rtol=1e-14)
     assert restricted_mean(weighted, 5.5) == pytest.approx(restricted_mean(repeated, 5.5), rel=1e-14)
-
-
-def test_whole_and_broken_times_give_the_same_places():
-    whole, broken = event_places(TIME, EVENT), event_places(TIME / 7.0, EVENT)
-
-    np.testing.assert_allclose(whole[0] / 7.0, broken[0], rtol=1e-15)
-    assert whole[1].tolist() == broken[1].tolist() == [1, 2, 2, 2, 2, 3, 3, 4, 4]
-
-
-def test_very_late_whole_times_are_placed_without_a_table():
-    late = TIME * 1e9
-
-    assert event_places(late, EVENT)[1].tolist() == event_places(TIME, EVENT)[1].tolist()
 
 
 def test_curve_is_one_before_the_first_event_and_steps_at_it():
@@ -270,3 +257,129 @@ def test_a_hundred_thousand_distinct_times_need_no_square_array():
     level = survival_at(kaplan_meier(time, event, np.ones(100_000)), np.sort(time)[::1000])
     # Complete follow-up: the variance of a proportion, with divisor n - 1.
     np.testing.assert_allclose(found, level * (1 - level) / 99_999, rtol=1e-6)
+
+
+# Late entries: at an event time, between two, after everybody else; the last unit is there from the start.
+ENTRY = np.array([0.0, 1.0, 0.5, 1.0, 2.0, 2.0, 3.5, 2.0, 0.0])
+
+
+@pytest.mark.parametrize("horizon", [0.5, 1.0, 2.0, 3.5, 4.0, 5.0, 6.0])
+def test_influence_with_late_entries_is_the_derivative_in_the_weights(horizon):
+    found = survival_influence(TIME, EVENT, WEIGHT, horizon, ENTRY)
+    area = restricted_mean_influence(TIME, EVENT, WEIGHT, horizon, ENTRY)
+
+    expected = derivative(lambda w: survival_at(kaplan_meier(TIME, EVENT, w, ENTRY), np.array([horizon]))[0], WEIGHT)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    expected = derivative(lambda w: restricted_mean(kaplan_meier(TIME, EVENT, w, ENTRY), horizon), WEIGHT)
+    np.testing.assert_allclose(area, expected, atol=1e-9)
+    assert abs(found.sum()) < 1e-14
+    assert abs(area.sum()) < 1e-14
+
+
+def test_a_unit_that_enters_at_an_event_time_is_not_at_risk_then():
+    curve = kaplan_meier(TIME, EVENT, np.ones(9), ENTRY)
+
+    assert curve.n_at_risk.tolist() == [3, 4, 4, 2]
+
+
+def test_an_entry_of_zero_is_the_start_even_for_an_event_at_zero():
+    time, event = np.array([0.0, 1.0]), np.array([True, False])
+
+    curve = kaplan_meier(time, event, np.ones(2), np.zeros(2))
+
+    assert curve.survival.tolist() == [0.5]
+    assert number_at_risk(time, np.ones(2), np.array([0.0]), np.zeros(2)).tolist() == [2.0]
+
+
+def test_a_curve_whose_first_risk_set_is_used_up_stays_at_zero_whoever_enters_later():
+    time, entry = np.array([1.0, 3.0, 4.0, 5.0]), np.array([0.0, 2.0, 2.0, 2.0])
+    event = np.array([True, True, True, False])
+
+    curve = kaplan_meier(time, event, np.ones(4), entry)
+
+    # R: survfit(Surv(entry, time, event) ~ 1)$surv is 0 from time 1 on.
+    assert curve.survival.tolist() == [0.0, 0.0, 0.0]
+    assert curve.n_at_risk.tolist() == [1, 3, 2]
+    assert restricted_mean(curve, 5.0) == 1.0
+    assert not survival_influence(time, event, np.ones(4), 4.0, entry).any()
+    assert not restricted_mean_influence(time, event, np.ones(4), 5.0, entry).any()
+    assert not clustered_survival_variance(time, event, np.ones(4), np.arange(4), np.array([1.0, 4.0]), entry=entry).any()
+    assert len(entry_notes(curve)) == 2
+    assert "stays at zero" in entry_notes(curve, fewest=1)[0]
+
+
+def test_a_curve_whose_first_risk_set_is_censored_stays_level():
+    curve = kaplan_meier(np.array([1.0, 3.0, 4.0]), np.array([False, True, False]), np.ones(3), np.array([0.0, 2.0, 2.0]))
+
+    assert curve.survival.tolist() == [0.5]
+    assert survival_at(curve, np.array([1.5]))[0] == 1.0
+
+
+def test_a_used_up_risk_set_is_seen_through_rounding():
+    # 0.1 + 0.2 + 0.3 less 0.3 is not 0.1 + 0.2 in floating point; the count of those left says zero.
+    weight = np.array([0.1, 0.2, 0.3, 1e9 / 3.0])
+
+    curve = kaplan_meier(
+        np.array([1.0, 1.0, 4.0, 5.0]), np.array([True, True, True, True]), weight, np.array([0.0, 0.0, 2.0, 2.0])
+    )
+
+    assert curve.survival[0] == 0.0
+
+
+def test_notes_are_silent_where_late_entries_do_no_harm():
+    time, event = np.arange(1.0, 41.0), np.ones(40, dtype=bool)
+
+    assert entry_notes(kaplan_meier(time, event, np.ones(40))) == []
+    assert entry_notes(kaplan_meier(time, ~event, np.ones(40))) == []
+    assert entry_notes(kaplan_meier(time, event, np.ones(40), np.where(time > 30, 5.0, 0.0))) == []
+
+
+def test_an_early_event_among_few_is_said_in_words():
+    time, entry = np.arange(1.0, 41.0), np.where(np.arange(40) >= 5, 4.5, 0.0)
+
+    notes = entry_notes(kaplan_meier(time, np.ones(40, dtype=bool), np.ones(40), entry))
+
+    assert [note[:15] for note in notes] == ["Fewer than 10 w"]
+
+
+@pytest.mark.parametrize("entry", [5.0, 6.0, np.nan])
+def test_an_entry_at_or_after_the_end_is_refused_for_whoever_counts(entry):
+    late = ENTRY.copy()
+    late[7] = entry
+
+    with pytest.raises(EstimationError, match="at or after the end") as caught:
+        kaplan_meier(TIME, EVENT, WEIGHT, late)
+
+    assert caught.value.remedy == "Correct their entry, or leave them out."
+    weight = np.where(np.arange(9) == 7, 0.0, WEIGHT)
+    kept = weight > 0
+    without = kaplan_meier(TIME[kept], EVENT[kept], weight[kept], late[kept])
+    np.testing.assert_allclose(kaplan_meier(TIME, EVENT, weight, late).survival, without.survival, rtol=1e-14)
+
+
+def test_variance_at_many_times_with_late_entries_equals_the_influence_values():
+    rng, time, event, weight = many(60, seed=4)
+    entry = np.where(rng.random(60) < 0.5, 0.0, np.floor(time * rng.random(60)))
+    cluster, times = rng.integers(0, 20, 60), np.arange(10.0)
+
+    found = clustered_survival_variance(time, event, weight, cluster, times, entry=entry)
+
+    used = weight > 0
+    expected = [clustered_variance(survival_influence(time, event, weight, t, entry)[used], cluster[used]) for t in times]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-16)
+
+
+def test_variance_with_late_entries_allows_for_estimated_weights():
+    rng, time, event, weight = many(60, seed=5)
+    entry = np.where(rng.random(60) < 0.5, 0.0, np.floor(time * rng.random(60)))
+    own, times = weight * (np.arange(60) % 3 > 0), np.arange(10.0)
+    gradient, psi = rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) / 60
+
+    found = clustered_survival_variance(
+        time, event, own, np.arange(60), times, entry=entry, gradient=gradient, parameter_influence=psi
+    )
+
+    factor = (own > 0).sum() / ((own > 0).sum() - 1.0)
+    influence = [survival_influence(time, event, own, t, entry) for t in times]
+    expected = [(correct_for_estimated_weights(phi, own, gradient, psi) ** 2).sum() * factor for phi in influence]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-16)

@@ -6,7 +6,7 @@ import scipy.linalg
 from scipy.stats import ttest_ind
 
 from yoseval.errors import EstimationError
-from yoseval.models.few_clusters import FEW_CLUSTERS, cr2_difference
+from yoseval.models.few_clusters import FEW_CLUSTERS, cr2_difference, cr2_variance
 
 
 def dense(y, treated, w, clusters):
@@ -125,3 +125,72 @@ def test_many_units_in_few_clusters_need_no_large_matrix():
 def test_what_cannot_be_estimated_is_an_error(treated, clusters, words):
     with pytest.raises(EstimationError, match=words):
         cr2_difference(np.array([1.0, 2.0]), np.array(treated), np.ones(2), np.array(clusters))
+
+
+def influence_of(y, treated, w):
+    """Return the influence values of a weighted difference of means, and the difference."""
+    influence, difference = np.zeros(len(y)), 0.0
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        mean = np.average(y[arm], weights=w[arm])
+        influence[arm] = sign * w[arm] * (y[arm] - mean) / w[arm].sum()
+        difference += sign * mean
+    return influence, difference
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_pseudo_values_give_back_the_contrast_its_plain_variance_and_its_cr2(whole):
+    y, treated, w, clusters = sample(11, whole=whole)
+    influence, _ = influence_of(y, treated, w)
+    # A contrast of anything, linearised: the arm's value, here 0.4 and 0.1, plus influence per share of the arm's weight.
+    share = np.where(treated, w / w[treated].sum(), -w / w[~treated].sum())
+    pseudo = np.where(treated, 0.4, 0.1) + influence / share
+
+    found = cr2_variance(influence, treated, w, clusters)
+    by_pseudo = cr2_difference(pseudo, treated, w, clusters)
+
+    assert by_pseudo.estimate == pytest.approx(0.3, abs=1e-12)
+    assert influence_of(pseudo, treated, w)[0] == pytest.approx(influence, abs=1e-14)
+    assert (by_pseudo.std_error**2, by_pseudo.df) == pytest.approx((found.variance, found.df), rel=1e-10)
+    assert (found.variance**0.5, found.df) == pytest.approx(dense(y, treated, w, clusters)[1:], rel=1e-9)
+
+
+def test_what_estimated_weights_add_enters_by_cluster_as_it_is():
+    y, treated, w, clusters = sample(12)
+    influence, _ = influence_of(y, treated, w)
+    correction = np.random.default_rng(0).normal(size=len(y)) / len(y)
+
+    found = cr2_variance(influence, treated, w, clusters, correction=correction)
+
+    # Linear in the correction: V(c) + V(-c) = 2 V(0) + 2 sum of squares of the clusters' corrections.
+    other = cr2_variance(influence, treated, w, clusters, correction=-correction)
+    plain = cr2_variance(influence, treated, w, clusters)
+    added = (np.bincount(clusters, correction) ** 2).sum()
+    assert found.variance + other.variance == pytest.approx(2 * plain.variance + 2 * added, rel=1e-12)
+    assert found.df == plain.df
+
+
+def test_a_unit_of_weight_zero_counts_by_its_correction_alone():
+    y, treated, w, clusters = sample(13)
+    influence, _ = influence_of(y, treated, w)
+
+    found = cr2_variance(
+        np.append(influence, 99.0),
+        np.append(treated, True),
+        np.append(w, 0.0),
+        np.append(clusters, 77),
+        correction=np.append(np.zeros(40), 0.5),
+    )
+
+    assert found.variance == pytest.approx(cr2_variance(influence, treated, w, clusters).variance + 0.25, rel=1e-12)
+
+
+def test_very_many_clusters_need_no_matrix_of_them():
+    y, treated, w, _ = sample(14, n=200_000)
+
+    found = cr2_difference(y, treated, w, np.arange(len(y)))
+
+    plain = (influence_of(y, treated, w)[0] ** 2).sum() ** 0.5
+    assert found.std_error == pytest.approx(plain, rel=1e-4)
+    # To first order the degrees of freedom of independent units are those of their levers.
+    lever = np.where(treated, w / w[treated].sum(), w / w[~treated].sum())
+    assert found.df == pytest.approx((lever**2).sum() ** 2 / (lever**4).sum(), rel=1e-3)

@@ -70,3 +70,11 @@ def test_one_imputation_is_an_error():
 def test_a_failed_imputation_is_an_error(estimate, error):
     with pytest.raises(EstimationError, match="gave no estimate"):
         pool_estimates(np.array([1.0, estimate]), np.array([1.0, error]))
+
+
+def test_the_fraction_of_missing_information_is_that_of_the_increase_in_variance():
+    pooled = pool_estimates(np.array([2.0, 4.0, 3.0, 5.0]), np.array([1.0, 2.0, 1.0, 2.0]), complete_df=20)
+
+    increase = 1.25 * pooled.between / pooled.within
+    assert pooled.fraction_missing == pytest.approx((increase + 2 / (pooled.df + 3)) / (increase + 1))
+    assert pool_estimates(np.ones(3), np.ones(3)).fraction_missing == 0.0

@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from yoseval.errors import EstimationError
 from yoseval.models.variance import (
+    clustered_covariance,
+    clustered_sandwich,
     clustered_variance,
     correct_for_estimated_weights,
     effective_size,
-    interval,
     jackknife_variance,
-    limits,
 )
 
 VALUES = np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
@@ -22,6 +21,22 @@ def test_variance_of_a_mean_is_the_textbook_one():
     found = clustered_variance(MEAN_INFLUENCE, np.arange(6))
 
     assert found == pytest.approx(VALUES.var(ddof=1) / 6, rel=1e-14)
+
+
+def test_covariance_sums_within_clusters_and_has_no_correction_for_their_number():
+    influence = np.array([[1.0, 0.0], [2.0, 1.0], [-3.0, 2.0], [4.0, -1.0]])
+    clusters = np.array(["a", "b", "a", "c"], dtype=object)
+
+    found = clustered_sandwich(influence, clusters)
+
+    # Sums (-2, 2), (2, 1), (4, -1).
+    np.testing.assert_allclose(found, [[4 + 4 + 16, -4 + 2 - 4], [-4 + 2 - 4, 4 + 1 + 1]], rtol=1e-14)
+    assert clustered_variance(influence[:, 0], clusters) == pytest.approx(found[0, 0] * 3 / 2, rel=1e-14)
+
+
+def test_covariance_of_one_cluster_is_refused():
+    with pytest.raises(EstimationError, match="there is 1"):
+        clustered_sandwich(np.ones((3, 2)), np.zeros(3))
 
 
 def test_influence_is_summed_within_clusters_first():
@@ -123,67 +138,37 @@ def test_effective_size_is_the_square_of_the_sum_over_the_sum_of_squares(weight,
     assert effective_size(np.array(weight)) == pytest.approx(size, rel=1e-14)
 
 
-@pytest.mark.parametrize("df", [1.0, 2.5, 61.3, 1e6])
-def test_limits_and_p_value_follow_the_t_distribution(df):
-    found = interval(-0.3, 0.2, df, conf_level=0.9)
+@pytest.mark.parametrize("kind", ["HC0", "HC1"])
+def test_the_covariance_of_an_estimate_with_itself_is_its_variance(kind):
+    clusters = np.array(["a", "b", "a", "c", "d", "d"], dtype=object)
 
-    t = stats.t(df)
-    np.testing.assert_allclose(
-        [found.conf_low, found.conf_high, found.p_value],
-        [-0.3 - 0.2 * t.ppf(0.95), -0.3 + 0.2 * t.ppf(0.95), 2 * t.sf(1.5)],
-        rtol=1e-9,
+    found = clustered_covariance(MEAN_INFLUENCE, clusters, MEAN_INFLUENCE, clusters, kind=kind)
+
+    assert found == pytest.approx(clustered_variance(MEAN_INFLUENCE, clusters, kind=kind), rel=1e-14)
+
+
+def test_estimates_that_share_nobody_have_covariance_zero():
+    assert clustered_covariance(MEAN_INFLUENCE, np.arange(6), MEAN_INFLUENCE, np.arange(6, 12)) == 0.0
+
+
+def test_only_shared_clusters_are_multiplied():
+    found = clustered_covariance(
+        np.array([1.0, 2.0, -3.0]), np.array(["u", "v", "v"]), np.array([4.0, -4.0]), np.array(["v", "w"])
     )
 
-
-def test_infinite_df_is_the_normal_distribution():
-    found = interval(0.5, 0.25)
-
-    assert found.conf_low == pytest.approx(0.5 - 0.25 * stats.norm.ppf(0.975), rel=1e-12)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(2.0), rel=1e-12)
+    assert found == pytest.approx((2.0 - 3.0) * 4.0 * 2.0, rel=1e-14)
 
 
-def test_limits_of_a_logarithm_are_ratios_and_the_test_is_against_one():
-    found = interval(np.log(0.7), 0.1, 50.0, scale="log")
+def test_the_variance_of_a_difference_needs_the_covariance():
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=50), rng.normal(size=50)
 
-    plain = interval(np.log(0.7), 0.1, 50.0)
-    assert found.conf_low == pytest.approx(np.exp(plain.conf_low), rel=1e-14)
-    assert found.conf_high == pytest.approx(np.exp(plain.conf_high), rel=1e-14)
-    assert found.p_value == plain.p_value
+    direct = clustered_variance(first - second, np.arange(50))
 
-
-def test_loglog_limits_are_the_delta_method_and_stay_within_zero_and_one():
-    found = interval(0.98, 0.05, scale="loglog")
-
-    centre, reach = np.log(-np.log(0.98)), 1.959963984540054 * 0.05 / (0.98 * -np.log(0.98))
-    assert found.conf_low == pytest.approx(np.exp(-np.exp(centre + reach)), rel=1e-12)
-    assert found.conf_high == pytest.approx(np.exp(-np.exp(centre - reach)), rel=1e-12)
-    assert 0.0 < found.conf_low < 0.98 < found.conf_high < 1.0
-    assert np.isnan(found.p_value)
+    parts = clustered_variance(first, np.arange(50)) + clustered_variance(second, np.arange(50))
+    assert parts - 2 * clustered_covariance(first, np.arange(50), second, np.arange(50)) == pytest.approx(direct, rel=1e-12)
 
 
-@pytest.mark.parametrize("scale", ["identity", "loglog"])
-def test_limits_equal_the_value_where_nothing_varies(scale):
-    found = interval(0.5, 0.0, 9.0, scale=scale)
-
-    assert (found.conf_low, found.conf_high) == (0.5, 0.5)
-    assert np.isnan(found.p_value)
-
-
-def test_loglog_limits_at_the_ends_of_a_curve_equal_the_value():
-    low, high = limits(np.array([0.0, 1.0]), np.array([0.0, 0.0]), scale="loglog")
-
-    assert low.tolist() == high.tolist() == [0.0, 1.0]
-
-
-@pytest.mark.parametrize("scale", ["identity", "log", "loglog"])
-def test_an_unknown_standard_error_gives_neither_limits_nor_p_value(scale):
-    found = interval(0.5, np.nan, 9.0, scale=scale)
-
-    assert np.isnan([found.conf_low, found.conf_high, found.p_value]).all()
-
-
-@pytest.mark.parametrize("value", [0.19, 0.21, 0.5])
-def test_the_interval_excludes_nothing_exactly_when_p_is_small(value):
-    found = interval(value, 0.1, 40.0)
-
-    assert (found.conf_low > 0) == (found.p_value < 0.05)
+def test_a_covariance_needs_two_clusters_of_each():
+    with pytest.raises(EstimationError, match="there is 1"):
+        clustered_covariance(MEAN_INFLUENCE, np.arange(6), MEAN_INFLUENCE, np.zeros(6))

@@ -1,11 +1,11 @@
-"""Risk differences and ratios: closed forms, censoring, the horizon, and errors."""
+"""Risk differences, ratios and odds ratios: closed forms, censoring, the horizon, and errors."""
 
 import numpy as np
 import pytest
 
 from yoseval.errors import EstimationError
 from yoseval.models.curves import kaplan_meier
-from yoseval.outcomes.binary import risk_difference, risk_ratio
+from yoseval.outcomes.binary import odds_ratio, risk_difference, risk_ratio
 
 TIME = np.array([10.0, 30.0, 30.0, 20.0, 5.0, 30.0, 30.0, 15.0, 30.0])
 EVENT = np.array([True, False, False, True, True, False, True, True, False])
@@ -34,6 +34,23 @@ def test_ratio_is_the_logarithm_of_the_ratio_of_risks():
 
     assert found.value == pytest.approx(np.log((2.5 / 5.0) / (2.5 / 6.5)), rel=1e-14)
     assert found.treated_value == pytest.approx(0.5, rel=1e-14)
+
+
+def test_odds_ratio_is_the_logarithm_of_the_ratio_of_odds():
+    found = odds_ratio(TIME, EVENT, TREATED, WEIGHT, 30.0)
+
+    assert found.value == pytest.approx(np.log((2.5 / 2.5) / (2.5 / 4.0)), rel=1e-14)
+    assert (found.treated_value, found.comparison_value) == pytest.approx((0.5, 2.5 / 6.5), rel=1e-14)
+
+
+@pytest.mark.parametrize(("arm", "name"), [(TREATED, "treated"), (~TREATED, "comparison")])
+def test_odds_without_events_or_with_nothing_else_are_refused(arm, name):
+    everybody, complete = EVENT | arm, np.full(9, 30.0)
+
+    with pytest.raises(EstimationError, match=f"units without the event in both arms; the {name} arm has none"):
+        odds_ratio(complete, everybody, TREATED, WEIGHT, 30.0)
+    with pytest.raises(EstimationError, match=f"needs events in both arms; the {name} arm has none"):
+        odds_ratio(TIME, EVENT & ~arm, TREATED, WEIGHT, 30.0)
 
 
 def test_an_event_at_exactly_the_horizon_counts_and_one_after_it_does_not():

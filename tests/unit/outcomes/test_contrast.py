@@ -12,7 +12,8 @@ from yoseval.design.types import Design, WeightEstimation, Weighting
 from yoseval.errors import DataError, DesignError, EstimationError
 from yoseval.models.matching_variance import centre_within_strata, matched_difference, neighbour_variance
 from yoseval.models.variance import clustered_variance
-from yoseval.outcomes.contrast import align_followup, cluster_codes, correct_contrast, degrees_of_freedom, infer
+from yoseval.outcomes.clusters import cluster_codes, degrees_of_freedom
+from yoseval.outcomes.contrast import align_followup, correct_contrast, infer
 from yoseval.outcomes.types import Contrast, FollowUp
 
 

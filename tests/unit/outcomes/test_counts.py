@@ -9,7 +9,7 @@ import pytest
 from yoseval.cohort.build import Cohort
 from yoseval.design.types import Design, Weighting
 from yoseval.errors import EstimationError, FollowUpTooShortError
-from yoseval.outcomes.counts import Counts, mean_count_difference
+from yoseval.outcomes.counts import Counts, counts_to, mean_count_difference, mean_count_ratio
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.types import FollowUp, Recurrences
 
@@ -44,6 +44,38 @@ def test_with_all_followed_to_the_end_the_times_of_events_change_nothing():
 
     assert timed.value == pytest.approx(plain.value, abs=1e-12)
     np.testing.assert_allclose(timed.influence, plain.influence, atol=1e-14)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_ratio_is_of_the_means_whose_difference_is_estimated(complete):
+    counts, treated, weight = drawn(complete=complete)
+
+    found, beside = (m(counts, treated, weight, 12.0) for m in (mean_count_ratio, mean_count_difference))
+
+    assert found.value == pytest.approx(np.log(beside.treated_value / beside.comparison_value), rel=1e-12)
+    expected = np.where(treated, beside.influence / beside.treated_value, beside.influence / beside.comparison_value)
+    np.testing.assert_allclose(found.influence, expected, atol=1e-14)
+
+
+def test_a_ratio_with_an_arm_without_events_is_refused():
+    counts, treated, weight = drawn()
+    none = Counts(counts.count * ~treated, counts.followed)
+
+    with pytest.raises(EstimationError, match="the treated arm has none") as caught:
+        mean_count_ratio(none, treated, weight, 12.0)
+
+    assert caught.value.remedy == "Choose the difference in mean number of events."
+
+
+def test_counts_to_a_horizon_leave_later_events_out_and_need_all_followed_to_it():
+    counts, _, _ = drawn()
+    short, _, _ = drawn(complete=False)
+
+    unit, time = counts.recurrences.unit, counts.recurrences.time
+    np.testing.assert_array_equal(counts_to(counts, 6.0), [(time[unit == i] <= 6).sum() for i in range(80)])
+    np.testing.assert_array_equal(counts_to(replace(counts, recurrences=None), 12.0), counts.count)
+    with pytest.raises(EstimationError, match="not followed to 12"):
+        counts_to(short, 12.0)
 
 
 def test_a_count_of_none_or_one_is_a_risk_difference_with_its_error():
@@ -186,3 +218,13 @@ def test_a_follow_up_without_counts_is_refused():
 
     with pytest.raises(EstimationError, match="needs the number of events of each unit"):
         estimate_effect(followup, design_of(treated, weight), "mean_count_difference")
+
+
+def test_a_unit_taken_twice_brings_its_events_twice():
+    counts = Counts(np.array([2.0, 0.0, 1.0]), np.full(3, 10.0), Recurrences(np.array([2, 0, 0]), np.array([5.0, 1.0, 3.0])))
+
+    taken = counts.take(np.array([0, 0, 1, 2]))
+
+    assert taken.count.tolist() == [2.0, 2.0, 0.0, 1.0]
+    assert taken.recurrences.unit.tolist() == [0, 0, 1, 1, 3]
+    assert taken.recurrences.time.tolist() == [1.0, 3.0, 1.0, 3.0, 5.0]

@@ -149,3 +149,45 @@ def test_those_without_an_outcome_are_in_no_estimate(service_portfolio):
     estimate = next(f for f in service_portfolio.findings if f.programme == "mentoring").evidence.primary.estimate
 
     assert (estimate.n_treated, estimate.n_comparison) == (256, 885)
+
+
+MORE = """person,programme,age,reoffended,time,died,offences,at_risk,worst
+p1,a,14,1,10,0,3,200,5
+p2,a,13,0,120,1,0,120,0
+p3,a,16,0,300,0,0,300,0
+p4,usual,15,1,20,0,1,280,NA
+p5,usual,12,0,300,0,NA,300,0
+"""
+EXTRAS = STUDY.replace(
+    'days = "time"', 'days = "time"\ncompeting = "died"\ncount = "offences"\nexposure = "at_risk"\nseverity = "worst"'
+)
+
+
+def test_further_columns_tell_cause_count_days_at_risk_and_severity(study_of):
+    study = study_of(MORE, EXTRAS)
+    cohort = read_cohort(read_prepared(study), study.protocol("a"))
+
+    found = observe_outcome(read_outcomes(study), cohort, study.file.outcomes[0])
+
+    rows = found.to_frame().set_index("unit_id").sort_index()
+    # p5 has no count, so it is not seen; whoever offended or died was followed to the end.
+    assert rows.index.tolist() == ["p1", "p2", "p3", "p4"]
+    assert rows["cause"].tolist() == [1, 2, 0, 1]
+    assert rows["count"].tolist() == [3, 0, 0, 1]
+    assert rows["followed"].tolist() == [300, 300, 300, 300]
+    assert rows["days_at_risk"].tolist() == [200, 120, 300, 280]
+    assert rows["severity"].fillna(-1).tolist() == [5, 0, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("p1,a,14,1,10,0,3", "p1,a,14,1,10,1,3", "says that the outcome came"),
+        ("p1,a,14,1,10,0,3", "p1,a,14,1,10,0,0", "at odds with 'reoffended'"),
+        ("p1,a,14,1,10,0,3", "p1,a,14,1,10,0,2.5", "no whole number"),
+        ("0,3,200,5", "0,3,-1,5", "a negative number"),
+    ],
+)
+def test_what_is_off_in_further_columns_is_named(study_of, old, new, fault):
+    with pytest.raises(DataError, match=fault):
+        read_outcomes(study_of(MORE.replace(old, new), EXTRAS))

@@ -8,7 +8,7 @@ from yoseval.cohort.build import Cohort
 from yoseval.design.imputed import build_imputed_designs
 from yoseval.design.methods import build_design
 from yoseval.models.pooling import pool_estimates
-from yoseval.outcomes.imputed import estimate_imputed_effect
+from yoseval.outcomes.imputed import estimate_designs, estimate_imputed_effect
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.types import FollowUp
 
@@ -39,6 +39,25 @@ def test_the_estimate_is_pooled_on_the_scale_of_the_measure(measure):
     assert (found.estimate, found.std_error, found.df) == pytest.approx((wanted, pooled.std_error, pooled.df))
     assert found.conf_low < found.estimate < found.conf_high
     assert "Rubin's rules over 4 imputations" in found.interval
+
+
+@pytest.mark.parametrize("adjustment", ["g_computation", "aipw"])
+@pytest.mark.parametrize("measure", ["risk_difference", "risk_ratio"])
+def test_an_adjusted_effect_is_pooled_from_the_adjusted_effects_of_the_imputations(measure, adjustment):
+    cohort, followup = study()
+    imputed = build_imputed_designs(cohort, "overlap", imputations=3)
+
+    found = estimate_designs(followup, imputed, measure, adjustment=adjustment, adjust=["age", "risk"])
+
+    each = [estimate_effect(followup, d, measure, adjustment=adjustment, adjust=["age", "risk"]) for d in imputed.designs]
+    log = np.log if measure == "risk_ratio" else np.asarray
+    values, variances = log(np.array([e.estimate for e in each])), np.array([e.std_error**2 for e in each])
+    # Rubin (1987), equations 3.1.2 to 3.1.5.
+    total = variances.mean() + (1 + 1 / 3) * values.var(ddof=1)
+    assert (float(log(found.estimate)), found.std_error) == pytest.approx((values.mean(), np.sqrt(total)), rel=1e-12)
+    assert (found.adjustment, found.adjust) == (adjustment, ("age", "risk"))
+    plain = estimate_designs(followup, imputed, measure)
+    assert abs(found.estimate - plain.estimate) > 1e-6
 
 
 def test_with_nothing_missing_it_is_the_estimate_itself():

@@ -18,28 +18,55 @@ def build(n=300, seed=0, *, rows=None):
     """Return a follow-up, a design and the frame they come from; the covariate keeps the order of rows."""
     rng = np.random.default_rng(seed)
     treated = np.arange(n) % 2 == 0
-    time = np.ceil(rng.exponential(np.where(treated, 50.0, 30.0)))
+    # Some never have the outcome, and the others all but soon: the curves have a plateau.
+    time = np.where(
+        rng.random(n) < np.where(treated, 0.5, 0.8), np.ceil(rng.exponential(np.where(treated, 12.0, 8.0), n)), 99.0
+    )
     event = time <= 52
     frame = pd.DataFrame({"id": [f"c{i:04d}" for i in range(n)], "treated": treated.astype(int), "x": np.arange(n)})
     frame = frame.assign(event=event.astype(int), time=np.minimum(time, 52.0), weight=rng.uniform(0.5, 1.5, n))
     # Whoever has the outcome sooner has it more often by the end, to which everybody was followed.
-    frame = frame.assign(count=np.where(event, 1 + (52 - frame["time"]) // 20, 0), end=52.0)
+    frame = frame.assign(count=np.where(event, 1 + (52 - frame["time"]) // 20, 0), end=52.0, days=52.0)
+    frame = frame.assign(severity=np.where(event, 8 - frame["time"] // 8, 0), cause=event.astype(int))
     cohort = Cohort.from_frame(frame, treated="treated", id="id", covariates=["x"], programme="mentoring")
     weighting = Weighting(frame["weight"].to_numpy(), np.full(n, -1), np.full(n, 0.5), "ATO")
     design = Design(cohort, "overlap", {}, weighting, "ATO", cohort.attrition)
     seen = frame if rows is None else frame.iloc[rows]
-    columns = {"event": "event", "time": "time", "id": "id", "count": "count", "followed": "end"}
-    return FollowUp.from_frame(seen, **columns, horizon=52, time_unit="weeks"), design, frame
+    columns = {"event": "event", "time": "time", "id": "id", "count": "count", "followed": "end", "severity": "severity"}
+    columns |= {"exposure": "days", "cause": "cause"}
+    followup = FollowUp.from_frame(seen, **columns, horizon=52, time_unit="weeks")
+    return followup.with_recurrences(*events_of(seen)), design, frame
+
+
+def events_of(frame):
+    """Return whose every event is, and when: the first as in the frame, and then another every twenty weeks."""
+    rows = frame.loc[frame.index.repeat(frame["count"].astype(int))]
+    later = rows.groupby("id", sort=False).cumcount().to_numpy()
+    return rows["id"].to_numpy(dtype=object), rows["time"].to_numpy() + 20.0 * later * (rows["time"] + 20.0 * later <= 52)
 
 
 def test_the_menu_holds_each_measure_under_its_own_name():
     assert list(MEASURES) == [
         "risk_difference",
         "risk_ratio",
+        "odds_ratio",
         "survival_difference",
         "restricted_mean_difference",
+        "restricted_mean_ratio",
         "hazard_ratio",
+        "incidence_difference",
+        "cause_specific_ratio",
+        "subdistribution_ratio",
         "mean_count_difference",
+        "mean_count_ratio",
+        "rate_ratio",
+        "lwyy",
+        "ag",
+        "pwp_total",
+        "pwp_gap",
+        "severity_odds",
+        "win_ratio",
+        "cure_fraction_difference",
     ]
     assert all(name == measure.name for name, measure in MEASURES.items())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yoseval.cohort.sections import MeasureName, OutcomeSection
+from yoseval.cohort.outcome_section import MeasureName, OutcomeSection
 from yoseval.errors import DataError, EstimationError, StudyError
 from yoseval.outcomes.events import OBSERVED
 from yoseval.outcomes.measures import MEASURES
@@ -44,7 +44,7 @@ def test_each_outcome_reads_columns_that_are_observed_by_a_measure_there_is():
         assert outcome.code == code
         assert {outcome.first_days, outcome.count, outcome.severity} - {""} <= set(OBSERVED)
         assert outcome.measure in get_args(MeasureName)
-        assert (MEASURES[outcome.measure].needs == "counts") == bool(outcome.count)
+        assert ("counts" in MEASURES[outcome.measure].takes) == bool(outcome.count)
 
 
 def test_binary_and_count_outcomes_use_mature_children_only():

@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.sections import OutcomeSection, StudyFile
+from yoseval.cohort.sections import StudyFile
 from yoseval.cohort.trials import build_trials
 from yoseval.design.cloning import clone_design
 from yoseval.design.unadjusted import unadjusted_design
@@ -227,6 +228,7 @@ def followup():
         count=np.array([2.0, 3.0, 0.0]),
         followed=np.array([365.0, 365.0, 365.0]),
         recurrences=Recurrences(np.array([0, 0, 1, 1, 1]), np.array([100.0, 200, 100, 150, 300])),
+        days_at_risk=np.array([365.0, 300.0, 365.0]),
     )
 
 
@@ -237,6 +239,8 @@ def test_what_happens_on_the_day_of_the_limit_still_counts():
     assert cut.event.tolist() == [True, False, False]
     assert cut.count.tolist() == [1, 0, 0]
     assert cut.followed.tolist() == [100, 99, 365]
+    # In which of the days that are left somebody was at risk is not known.
+    assert cut.days_at_risk is None
 
 
 def test_without_a_limit_nothing_is_cut():
@@ -246,6 +250,7 @@ def test_without_a_limit_nothing_is_cut():
 
     assert (cut.time == whole.time).all()
     assert cut.count.tolist() == [2, 3, 0]
+    assert (cut.days_at_risk == whole.days_at_risk).all()
 
 
 def test_limits_are_found_by_unit():

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from yoseval.frames import make_frame
+from yoseval.layouts import FRAMES
 from yoseval.reporting.wording import add_sentences
 from yoseval.reporting.words import Words
-from yoseval.vocabulary import FRAMES
 
 INJECTION = "<script>alert(1)</script>{{7*7}}"
 
@@ -242,6 +242,63 @@ def balance_frame(programme="mentoring"):
     return pd.DataFrame(rows)
 
 
+def product_rows(programme="mentoring"):
+    terms = {"age squared": (0.3, 0.12), "age × sex: male": (0.2, -0.14), "sex: male × looked after": (None, None)}
+    rows = [
+        {"programme": programme, "sample": s, "term": t, "kind": "numeric", "std_mean_diff": v}
+        for j, s in enumerate(("before", "after"))
+        for t, values in terms.items()
+        for v in [values[j]]
+    ]
+    return pd.DataFrame(rows)
+
+
+def distance_rows(programme="mentoring"):
+    terms = [
+        ("age", 0.8, 0.96, 0.2, 0.04),
+        ("earlier offences", 0.7, 0.94, 0.25, 0.05),
+        ("looked after", None, None, None, None),
+    ]
+    rows = [
+        {"programme": programme, "sample": s, "term": t, "kind": "numeric", "overlap_coefficient": o, "ks": ks}
+        for s in ("before", "after")
+        for t, ob, oa, kb, ka in terms
+        for o, ks in [(ob, kb) if s == "before" else (oa, ka)]
+    ]
+    apart = [
+        {"programme": programme, "sample": s, "term": "all covariates together", "kind": "all", "energy_distance": e}
+        for s, e in (("before", 0.118), ("after", 0.023))
+    ]
+    return pd.DataFrame([*rows, *apart])
+
+
+def step_rows(programme="mentoring"):
+    shares = {
+        ("before", "treated"): [0.1, 0.5, 1.0],
+        ("before", "comparison"): [0.3, 0.75, 1.0],
+        ("after", "treated"): [0.1, 0.52, 1.0],
+        ("after", "comparison"): [0.12, 0.55, 1.0],
+    }
+    rows = [
+        {"programme": programme, "sample": s, "arm": a, "term": t, "high": high, "cumulative": v}
+        for t in ("age", "earlier offences")
+        for (s, a), values in shares.items()
+        for high, v in zip((12.5, 14.5, None), values, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def subgroup_rows(programme="mentoring"):
+    values = {"sex: female": (0.4, 0.12), "sex: male": (0.3, -0.02), "area: tiny": (None, None), "area: rest": (0.2, 0.05)}
+    rows = [
+        {"programme": programme, "subgroup": g, "sample": s, "term": t, "kind": "numeric", "std_mean_diff": v}
+        for g, both in values.items()
+        for s, v in zip(("before", "after"), both, strict=True)
+        for t in ("age", "earlier offences")
+    ]
+    return pd.DataFrame(rows)
+
+
 def attrition_frame(programme="mentoring"):
     flow = [
         ("file", "read", 0, 0, 500, 1900),
@@ -389,6 +446,10 @@ def safe_run(*, findings=None, **study):
         "completeness": completeness_rows,
         "jdl": jdl_rows,
         "follow_up": follow_up_rows,
+        "interactions": product_rows,
+        "distribution_balance": distance_rows,
+        "distributions": step_rows,
+        "subgroup_balance": subgroup_rows,
     }
     frames = {
         name: make_frame(name, pd.concat([make(i).astype(object) for i in ids], ignore_index=True))
@@ -456,6 +517,9 @@ def safe_run(*, findings=None, **study):
     masks = {name: _mask(frames[name], column) for name, column in (("attrition", "n_lost"), ("overlap", "share"))}
     masks["attrition"]["n_left"] = frames["attrition"]["n_left"].isna()
     masks["curves"] = _mask(frames["curves"], "n_at_risk")
+    for name in ("interactions", "subgroup_balance"):
+        masks[name] = _mask(frames[name], "std_mean_diff")
+    masks["distributions"] = _mask(frames["distributions"], "high")
     masks["completeness"] = _mask(frames["completeness"], "n_truncated")
     masks["follow_up"] = frames["follow_up"].isna()
     masks["jdl"] = frames["jdl"].isna()

@@ -4,9 +4,11 @@ import re
 from html import unescape
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 
 from yoseval.errors import ReportError
+from yoseval.frames import make_frame
 from yoseval.reporting import briefing, portfolio_page
 from yoseval.reporting.pieces import together
 
@@ -197,3 +199,32 @@ def test_no_cell_fact_or_item_is_empty(make_run, make_finding, verdict):
 
     assert not re.search(r"<(td|th|dd|dt|li|p|h\d)[^>]*>\s*</\1>", html)
     assert not re.search(r"\bnan\b|None|&lt;NA&gt;", plain(html))
+
+
+def shared(make_run, make_finding, correlation, **changes):
+    rows = [make_finding(), make_finding(**{"programme": "sport", "name": "Sport", **changes})]
+    run = make_run(findings=rows)
+    pairs = {"programme": ["mentoring", "mentoring", "sport"], "other": ["mentoring", "sport", "sport"]}
+    frame = make_frame("programme_covariance", pd.DataFrame({**pairs, "correlation": [1.0, correlation, 1.0]}))
+    run.frames["programme_covariance"] = frame
+    return plain(portfolio_page.reading(run).html)
+
+
+def test_the_portfolio_page_names_the_largest_correlation_and_what_it_means(make_run, make_finding):
+    said = shared(make_run, make_finding, 0.45)
+
+    assert "err in the same direction: the largest correlation between two estimates is 0.45 (Mentoring and Sport)" in said
+    assert "opposite directions" in shared(make_run, make_finding, -0.2)
+
+
+def test_the_portfolio_page_says_where_estimates_do_not_vary_together(make_run, make_finding):
+    assert "No two programmes share so many children that their estimates vary together." in shared(make_run, make_finding, 0.0)
+
+
+def test_programmes_without_a_claim_and_confidential_correlations_are_not_named(make_run, make_finding):
+    assert "correlation" not in shared(make_run, make_finding, 0.45, verdict="not_comparable")
+    assert "correlation" not in shared(make_run, make_finding, None)
+
+
+def test_a_run_without_the_frame_still_has_its_page(run):
+    assert "correlation" not in plain(portfolio_page.reading(run).html)

@@ -12,8 +12,8 @@ from yoseval.reporting import data_quality
 from yoseval.reporting.allowed import require_allowed
 from yoseval.reporting.charts_quality import funnel_block, scores_block, suitability_block, waits_block
 from yoseval.reporting.data_quality import ISSUES, STANDINGS, UNTIL, programme_standings
-from yoseval.reporting.disclosure import find_policy
 from yoseval.reporting.disclosure_records import RECORD_FRAMES, protect_records
+from yoseval.reporting.policies import find_policy
 
 SECTIONS = ("title", "summary", "scores", "delivery", "suitability", "waits", "contradictions", "reading")
 INJECTION = "<script>alert(1)</script>{{7*7}}"

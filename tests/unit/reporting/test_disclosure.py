@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from yoseval.cohort.build import next_step, starting_flow
 from yoseval.errors import StudyError
 from yoseval.frames import check_frame, join_frames, make_frame
-from yoseval.reporting.disclosure import HIDDEN_MARK, POLICIES, find_policy, is_small, protect, secondary
+from yoseval.reporting.disclosure import is_small, protect
+from yoseval.reporting.policies import HIDDEN_MARK, POLICIES, find_policy
+from yoseval.reporting.suppression import secondary
 
 TRE = POLICIES["tre_10"]
 RESULTS = ["treated_value", "comparison_value", "estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted"]
@@ -101,8 +103,8 @@ def test_a_frame_without_a_rule_cannot_pass():
         protect({"design_units": make_frame("design_units", {})}, TRE)
 
 
-def test_every_frame_of_a_service_passes_and_keeps_its_shape(service_portfolio):
-    done = protect(service_portfolio.frames(), TRE)
+def test_every_frame_of_a_service_passes_and_keeps_its_shape(effect_frames):
+    done = protect(effect_frames, TRE)
 
     for name, frame in done.frames.items():
         assert check_frame(frame, name) is frame
@@ -110,12 +112,12 @@ def test_every_frame_of_a_service_passes_and_keeps_its_shape(service_portfolio):
         assert frame.astype(object).where(done.hidden[name], None).replace("", None).isna().all(axis=None)
 
 
-def test_raw_frames_are_not_changed(service_portfolio):
-    before = {name: f.copy() for name, f in service_portfolio.frames().items()}
+def test_raw_frames_are_not_changed(effect_frames):
+    before = {name: f.copy() for name, f in effect_frames.items()}
 
-    protect(service_portfolio.frames(), POLICIES["dfe"])
+    protect(effect_frames, POLICIES["dfe"])
 
-    for name, frame in service_portfolio.frames().items():
+    for name, frame in effect_frames.items():
         pd.testing.assert_frame_equal(frame, before[name])
 
 
@@ -339,8 +341,8 @@ def test_sizes_and_findings_give_no_hidden_loss_away(flow, more):
         assert not 0 < abs(int(shown_n.iloc[0]) - int(shown_n.iloc[1])) < local.threshold
 
 
-def test_in_a_service_the_four_without_outcome_cannot_be_worked_out(service_portfolio):
-    done = protect(service_portfolio.frames(), TRE).frames
+def test_in_a_service_the_four_without_outcome_cannot_be_worked_out(effect_frames):
+    done = protect(effect_frames, TRE).frames
     mine = {name: f[(f["programme"] == "mentoring")] for name, f in done.items()}
 
     # 260 started and 256 are analysed: only one of the two may be seen, in any table.
@@ -389,6 +391,14 @@ def balance_rows(levels, *, sample="before", n=(100, 200)):
         }
         for term, (t, c) in levels.items()
     ]
+
+
+def test_a_term_rare_in_both_arms_has_no_standardised_difference():
+    # With nobody of one arm, the difference is a function of the other's count alone.
+    frame, hidden = safe("balance", balance_rows({"others: one": (0, 1), "area: b": (0, 80), "area: c": (40, 120)}))
+
+    assert hidden["std_mean_diff"].tolist() == [True, False, False]
+    assert frame["std_mean_diff"].iloc[1] == 0.12
 
 
 def test_one_small_level_hides_a_second():
@@ -509,8 +519,8 @@ def test_numbers_at_risk_are_rounded_to_5_and_hidden_when_small():
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_each_bin_of_the_overlap_holds_nobody_or_enough(service_portfolio, name):
-    bins = protect(service_portfolio.frames(), POLICIES[name]).frames["overlap"]
+def test_each_bin_of_the_overlap_holds_nobody_or_enough(effect_frames, name):
+    bins = protect(effect_frames, POLICIES[name]).frames["overlap"]
     shown = bins["n"].dropna().astype(int)
 
     assert len(shown) > 0
@@ -521,7 +531,7 @@ def test_each_bin_of_the_overlap_holds_nobody_or_enough(service_portfolio, name)
 
 
 def check_rows():
-    names = ("naive", "other_designs", "half_way", "lag", "hidden_bias", "linkage")
+    names = ("naive", "other_designs", "half_way", "lag", "hidden_bias", "linkage", "exact_test", "proportional_hazards")
     return make_frame(
         "checks",
         pd.DataFrame({"programme": "a", "outcome": "again", "check": names, "question": "?", "value": "1", "answer": "x"}),
@@ -533,7 +543,7 @@ def test_a_check_does_not_say_in_words_what_is_hidden_in_figures():
 
     frame, hidden = safe("checks", check_rows(), estimates=estimates)
 
-    assert frame["answer"].tolist() == [""] * 6
+    assert frame["answer"].tolist() == [""] * 8
     assert hidden[["value", "answer"]].all(axis=None)
     assert not hidden[["question", "check"]].any(axis=None)
 
@@ -542,7 +552,9 @@ def test_a_check_does_not_say_in_words_what_is_hidden_in_figures():
     ("own", "check"),
     [
         ({"method": "unadjusted"}, {"naive"}),
-        ({"horizon": 182.5}, {"half_way"}),
+        ({"horizon": 182.5}, {"half_way", "proportional_hazards"}),
+        ({"entry": 182.5}, {"proportional_hazards"}),
+        ({"measure": "restricted_mean_difference"}, {"proportional_hazards"}),
         ({"measure": "risk_ratio"}, {"hidden_bias"}),
         ({"method": "overlap"}, {"other_designs", "hidden_bias"}),
         ({}, {"other_designs", "hidden_bias", "lag"}),
@@ -571,6 +583,18 @@ def test_how_few_had_the_outcome_in_the_days_a_check_leaves_out_is_not_to_be_had
     assert masks.loc[answers["check"] == ("lag" if horizon == 365.0 else "half_way"), "answer"].all()
 
 
+def test_the_second_half_of_the_follow_up_says_nothing_of_sizes():
+    # 100 entered; of 80 half way and 15 with the event until then follows that 5 left otherwise.
+    rows = [effect(), effect(role="check", entry=182.5, n_treated=80, events_treated=16, interval="t, 78.0 df")]
+
+    frame, hidden = safe("estimates", pd.DataFrame(rows).pipe(lambda r: make_frame("estimates", r)))
+
+    sizes = ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison", "interval"]
+    assert hidden.loc[1, sizes].all()
+    assert frame.loc[1, ["estimate", "conf_low", "conf_high"]].notna().all()
+    assert not hidden.loc[0].any()
+
+
 @pytest.mark.parametrize("fewer", [0, 10])
 def test_a_check_that_leaves_out_nothing_or_enough_is_shown(fewer):
     rows = [effect(), effect(role="check", events_treated=31 - fewer)]
@@ -584,6 +608,15 @@ def test_few_events_that_a_check_leaves_out_are_told_by_a_mean_number_too(value,
     rows = [effect(**both, treated_value=0.8), effect(**both, treated_value=value, role="check")]
 
     # Of 100 units 0.79 are 79 events: one less.
+    assert safe("estimates", rows)[1].loc[1, "estimate"] == is_hidden
+
+
+@pytest.mark.parametrize(("value", "is_hidden"), [(0.8, False), (0.79, True), (0.7, False)])
+@pytest.mark.parametrize("measure", ["mean_count_ratio", "rate_ratio"])
+def test_few_events_that_a_check_leaves_out_are_told_by_ratios_of_numbers_and_rates_too(measure, value, is_hidden):
+    both = {"measure": measure, "comparison_value": 0.5, "horizon": 365.25, "time_unit": "days"}
+    rows = [effect(**both, treated_value=0.8), effect(**both, treated_value=value, role="check")]
+
     assert safe("estimates", rows)[1].loc[1, "estimate"] == is_hidden
 
 
@@ -628,8 +661,8 @@ def test_rounding_keeps_ratios_times_and_p_values_as_they_are():
 
 
 @pytest.mark.parametrize(("name", "multiple"), [("opensafely", 5), ("dfe", 10)])
-def test_every_count_of_a_service_is_a_multiple(service_portfolio, name, multiple):
-    done = protect(service_portfolio.frames(), POLICIES[name]).frames
+def test_every_count_of_a_service_is_a_multiple(effect_frames, name, multiple):
+    done = protect(effect_frames, POLICIES[name]).frames
     counts = {
         "findings": ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison"],
         "estimates": ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison"],
@@ -645,9 +678,9 @@ def test_every_count_of_a_service_is_a_multiple(service_portfolio, name, multipl
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_count_of_a_service_is_small(service_portfolio, name):
+def test_no_count_of_a_service_is_small(effect_frames, name):
     policy = POLICIES[name]
-    done = protect(service_portfolio.frames(), policy).frames
+    done = protect(effect_frames, policy).frames
     counts = join_counts(done)
 
     assert not is_small(counts, policy.threshold).any()
@@ -666,3 +699,51 @@ def test_a_flow_of_two_programmes_keeps_them_apart():
 
     shown = frame[(frame["arm"] == "treated") & (frame["programme"] == "b")]
     assert shown["n_left"].tolist() == [100, 80, 80]
+
+
+# ---- covariances between programmes
+
+
+def together(correlation, *, errors=(0.0512345, 0.0412345), policy=TRE, **changes):
+    """Return the safe rows (a, a), (a, b), (b, b) of two programmes, the second with the given changes."""
+    rows = [effect(std_error=errors[0]), {**effect(programme="b", std_error=errors[1]), **changes}]
+    flow = pd.concat([flow_of((100, 200), []), flow_of((100, 200), [], programme="b")], ignore_index=True)
+    frame = make_frame(
+        "programme_covariance",
+        pd.DataFrame(
+            {
+                "programme": ["a", "a", "b"],
+                "other": ["a", "b", "b"],
+                "covariance": [errors[0] ** 2, correlation * errors[0] * errors[1], errors[1] ** 2],
+                "correlation": [1.0, correlation, 1.0],
+            }
+        ),
+    )
+    return safe("programme_covariance", frame, policy, flow=flow, estimates=make_frame("estimates", pd.DataFrame(rows)))
+
+
+def test_a_correlation_leaves_in_steps_and_the_covariance_follows_from_what_is_shown():
+    frame, hidden = together(0.4321)
+
+    assert not hidden.to_numpy().any()
+    assert frame["correlation"].tolist() == [1.0, 0.45, 1.0]
+    assert frame["covariance"].tolist() == pytest.approx([0.0512345**2, 0.45 * 0.0512345 * 0.0412345, 0.0412345**2], rel=1e-12)
+
+
+def test_a_few_children_who_are_shared_do_not_show():
+    frame, _ = together(0.0249)
+
+    assert frame["correlation"].tolist() == [1.0, 0.0, 1.0]
+    assert frame["covariance"][1] == 0.0
+
+
+def test_where_an_error_is_confidential_so_is_what_it_makes():
+    _, hidden = together(0.4, events_treated=4)
+
+    assert hidden["covariance"].tolist() == hidden["correlation"].tolist() == [False, True, True]
+
+
+def test_a_policy_that_rounds_errors_rounds_what_they_make():
+    frame, _ = together(0.4, policy=POLICIES["dfe"])
+
+    assert frame["covariance"].tolist() == pytest.approx([0.05**2, 0.4 * 0.05 * 0.04, 0.04**2], rel=1e-9)

@@ -13,8 +13,9 @@ from yoseval.frames import check_frame, make_frame
 from yoseval.outcomes import jdl
 from yoseval.outcomes.during_follow_up import during_follow_up
 from yoseval.reporting import disclosure_outcomes
-from yoseval.reporting.disclosure import POLICIES, protect
+from yoseval.reporting.disclosure import protect
 from yoseval.reporting.disclosure_outcomes import OUTCOME_FRAMES, TOO_FEW, protect_outcomes
+from yoseval.reporting.policies import POLICIES
 from yoseval.reporting.run_folder import fill_run, open_run
 
 TRE = POLICIES["tre_10"]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yoseval.frames import check_frame, make_frame
-from yoseval.reporting.disclosure import POLICIES, find_policy
 from yoseval.reporting.disclosure_records import RECORD_FRAMES, protect_records
+from yoseval.reporting.policies import POLICIES, find_policy
 
 TRE = find_policy("tre_10")
 RESULTS = ("reached", "not_reached", "not_recorded")

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from yoseval.frames import FRAMES, check_frame, make_frame
-from yoseval.reporting.disclosure import find_policy, protect
+from yoseval.reporting.disclosure import protect
 from yoseval.reporting.disclosure_records import protect_records
 from yoseval.reporting.disclosure_trials import TRIAL_FRAMES, protect_trials
+from yoseval.reporting.policies import find_policy
 
 TRE = find_policy("tre_10")
 

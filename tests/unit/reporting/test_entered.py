@@ -6,6 +6,7 @@ from html import unescape
 import pandas as pd
 import pytest
 
+from yoseval.layouts import FRAMES
 from yoseval.reporting import (
     briefing,
     charts_design,
@@ -24,7 +25,6 @@ from yoseval.reporting.statements import can_say, cannot_say, how_done, how_sure
 from yoseval.reporting.view import views
 from yoseval.reporting.wording import sentence
 from yoseval.reporting.words import ESTIMAND_WORDS, Words, estimand_words
-from yoseval.vocabulary import FRAMES
 
 OFFERED = {
     "past": "were offered",

@@ -104,3 +104,22 @@ def test_where_nothing_can_be_shown_the_words_say_so():
     frame = subgroups().assign(std_mean_diff=np.nan)
 
     assert subgroup_balance_words(frame).startswith("No subgroup can be shown.")
+
+
+def test_a_step_without_an_upper_edge_is_not_drawn():
+    frame = distributions()
+    frame.loc[frame["high"] == 18.0, "high"] = np.nan
+
+    curves = [
+        line for line in ecdf_plot(frame, "age").axes[0].lines if len(line.get_xdata()) == 2 and max(line.get_ydata()) > 1
+    ]
+    drawn = [list(line.get_ydata()) for line in curves if line.get_marker() == "."]
+    assert drawn == [[10, 50], [30, 75]]
+    assert "25 of every 100 people apart, at 14.5" in ecdf_words(frame, "age")
+
+
+def test_where_all_steps_are_one_nothing_is_drawn():
+    frame = distributions().query("high == 18").assign(high=np.nan)
+
+    assert "[c]" in texts(ecdf_plot(frame, "age"))
+    assert "confidential" in ecdf_words(frame, "age")

@@ -10,6 +10,8 @@ import pytest
 from yoseval.design.cloning import METHOD as CLONES
 from yoseval.design.methods import METHODS
 from yoseval.reporting import charts_effects, technical, technical_effects, technical_method, technical_outcomes
+from yoseval.reporting.amounts import SCALES
+from yoseval.reporting.disclosure_balance import BALANCE_FRAMES
 from yoseval.reporting.pieces import together
 from yoseval.reporting.references import REFERENCES, cited_works
 from yoseval.reporting.tables import HIDDEN_NOTE
@@ -60,7 +62,7 @@ def test_every_chart_has_alt_text_of_its_own_and_a_table_of_its_numbers(run):
     html = whole(run)
 
     figures = html.split('<div class="figure"')[1:]
-    assert len(figures) == 6
+    assert len(figures) == 8
     for figure in figures:
         alt = re.search(r'<img alt="([^"]+)"', figure).group(1)
         title = re.search(r"<strong>(.*?)</strong>", figure).group(1)
@@ -72,7 +74,7 @@ def test_every_chart_has_alt_text_of_its_own_and_a_table_of_its_numbers(run):
 def test_ids_of_a_page_are_distinct(run):
     ids = re.findall(r' id="([^"]+)"', whole(run))
 
-    assert len(ids) == len(set(ids)) == 6
+    assert len(ids) == len(set(ids)) == 8
 
 
 def test_confidential_values_are_marked_and_explained(run):
@@ -184,7 +186,7 @@ def test_there_is_no_annex_for_a_fair_comparison(run):
 
 def test_empty_frames_give_sentences_and_no_chart(make_run, make_finding):
     run = make_run(findings=[make_finding(verdict="not_evaluable", reasons="too_few_treated")])
-    for name in ("balance", "sizes", "overlap", "curves", "checks", "estimates", "protocol", "attrition"):
+    for name in ("balance", "sizes", "overlap", "curves", "checks", "estimates", "protocol", "attrition", *BALANCE_FRAMES):
         run.frames[name] = run.frames[name].iloc[:0]
         run.masks.pop(name, None)
 
@@ -244,7 +246,17 @@ def test_only_works_that_were_used_are_cited():
     assert "Cox proportional hazards" not in plain_works
     assert "E-value" not in plain_works
     assert "truncated survival data" not in plain_works
-    assert len(cited_works([*METHODS, CLONES], ["hazard_ratio"], has_e_value=True, has_delays=True)) == len(REFERENCES)
+    everything = {"has_e_value": True, "has_delays": True, "has_imputations": True, "has_distances": True}
+    intervals = ["CR2 with Satterthwaite's degrees of freedom, clustered on area", "sandwich, clustered on a and b (two-way)"]
+    every = cited_works([*METHODS, CLONES], SCALES, intervals=intervals, **everything)
+    assert len(every) == len(REFERENCES)
+
+
+def test_intervals_cite_what_they_rest_on():
+    found = " ".join(cited_works([], [], intervals=["CR2 with Satterthwaite's degrees of freedom, clustered on area"]))
+
+    assert "Pustejovsky" in found
+    assert "Cameron" not in found
 
 
 def test_provenance_shows_versions_seed_digests_and_files(run):
@@ -283,6 +295,10 @@ def test_hostile_texts_come_out_as_text(make_run, make_finding, injection):
     )
     for name, column in (
         ("balance", "term"),
+        ("interactions", "term"),
+        ("distribution_balance", "term"),
+        ("distributions", "term"),
+        ("subgroup_balance", "subgroup"),
         ("attrition", "reason"),
         ("protocol", "value"),
         ("checks", "answer"),

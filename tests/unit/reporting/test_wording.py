@@ -144,6 +144,12 @@ def test_not_evaluable_says_what_is_missing_without_a_count(make_finding, make_w
     assert not re.search(r"\d", said)
 
 
+def test_what_cannot_be_estimated_is_not_said_to_lack_children(make_finding, make_words):
+    said = sentence(make_finding(verdict="not_evaluable", reasons="not_estimable", grade=""), make_words())
+
+    assert said.startswith("Mentoring cannot be evaluated yet: its effect on reoffending cannot be estimated by the measure")
+
+
 def test_a_randomised_comparison_is_called_so_and_leaves_chance(make_finding, make_words):
     said = sentence(make_finding(randomised=True, reasons="excludes_zero | randomised"), make_words())
 
@@ -269,6 +275,12 @@ def test_the_studys_own_words_are_used_everywhere(make_finding):
         "survival_difference",
         "restricted_mean_difference",
         "mean_count_difference",
+        "severity_odds",
+        "win_ratio",
+        "cure_fraction_difference",
+        "mean_count_ratio",
+        "odds_ratio",
+        "rate_ratio",
     ],
 )
 def test_what_is_confidential_never_shows_and_leaves_no_trace_of_emptiness(make_finding, make_words, verdict, measure):

@@ -14,11 +14,14 @@ from yoseval.design.methods import build_design
 from yoseval.design.unadjusted import unadjusted_design
 from yoseval.evaluation.portfolio import evaluate_portfolio
 from yoseval.frames import check_frame
+from yoseval.outcomes.exact_tests import exact_set_test
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.types import FollowUp
 from yoseval.sensitivity.bounds import linkage_bounds
-from yoseval.sensitivity.checks import CHECKS, Lagged, Linked, assess_sensitivity
+from yoseval.sensitivity.checks import CHECKS, assess_sensitivity
 from yoseval.sensitivity.hidden_bias import e_value, e_value_of_limit
+from yoseval.sensitivity.probing import Lagged, Linked, Redrawn
+from yoseval.sensitivity.ties import TieSensitivity
 
 N = 600
 
@@ -38,20 +41,30 @@ def parts():
     return followup, design, other
 
 
-def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None, linked=None, lagged=None):
+def put(parts, *names, measure="risk_difference", alternatives=None, noun="the outcome", design=None, **given):
     followup, own, other = parts
     chosen = design or own
     estimate = estimate_effect(followup, chosen, measure)
     others = [other] if alternatives is None else alternatives
-    return estimate, assess_sensitivity(
-        estimate, followup, chosen, names or None, alternatives=others, noun=noun, linked=linked, lagged=lagged
-    )
+    return estimate, assess_sensitivity(estimate, followup, chosen, names or None, alternatives=others, noun=noun, **given)
+
+
+def ranged(low, high, *, different=7):
+    effects = {"estimate": (low + high) / 2, "estimate_low": low, "estimate_high": high, "measure": "risk_difference"}
+    return TieSensitivity("programme", 50, different, 1.0, 1.0, 1.2, **effects, outcome="event")
 
 
 def test_every_check_of_the_menu_is_put(parts):
-    _, checks = put(parts, linked=Linked(0.9, 0.9), lagged=Lagged(parts[0], 30))
+    redrawn = Redrawn(estimate_effect(parts[0], parts[1], "risk_difference", role="check"))
+    more = {"lagged": Lagged(parts[0], 30), "ties": ranged(-0.2, -0.1), "with_category": parts[2], "redrawn": redrawn}
 
-    assert [c.check for c in checks] == list(CHECKS)
+    _, checks = put(parts, linked=Linked(0.9, 0.9), design=build_design(parts[1].cohort, "nearest"), **more)
+
+    assert [c.check for c in checks] == [name for name in CHECKS if name != "proportional_hazards"]
+
+
+def test_a_ratio_of_hazards_has_the_check_of_proportional_hazards(parts):
+    assert "proportional_hazards" in [c.check for c in put(parts, measure="hazard_ratio")[1]]
 
 
 def test_only_the_checks_asked_for_are_put(parts):
@@ -255,3 +268,92 @@ def test_without_a_share_linked_nothing_is_asked_of_linkage(tmp_path):
     checks = evaluate_portfolio(read_study(tmp_path / "study")).frames()["checks"]
 
     assert "linkage" not in set(checks["check"])
+
+
+def test_a_bootstrap_is_asked_whether_it_says_the_same(parts):
+    estimate = estimate_effect(parts[0], parts[1], "risk_difference", role="check")
+    wide = replace(estimate, conf_low=-1.0, conf_high=1.0)
+
+    same, other = (put(parts, "bootstrap", redrawn=Redrawn(e))[1][0] for e in (estimate, wide))
+
+    assert same.agrees
+    assert same.answer.startswith("Yes: with the design built again")
+    assert other.agrees is (estimate.conf_low <= 0 <= estimate.conf_high)
+
+
+def test_a_bootstrap_that_cannot_be_made_says_why(parts):
+    check = put(parts, "bootstrap", redrawn=Redrawn(problem="The bootstrap is not valid here."))[1][0]
+
+    assert check.answer == "It could not be asked. The bootstrap is not valid here."
+    assert check.agrees is None
+
+
+def test_a_range_over_ties_within_the_interval_agrees_and_one_beyond_it_does_not(parts):
+    estimate, (inside,) = put(parts, "ties", ties=ranged(-0.09, -0.08))
+    _, (beyond,) = put(parts, "ties", ties=ranged(estimate.conf_low - 0.05, estimate.conf_high))
+
+    assert inside.agrees is True
+    assert inside.value == "−9.0 per 100 to −8.0 per 100"
+    assert "rows in 50 other orders" in inside.answer
+    assert beyond.agrees is False
+    assert beyond.answer.startswith("Yes, by more than chance")
+
+
+def test_where_no_ties_decide_who_is_matched_the_check_says_so(parts):
+    _, (check,) = put(parts, "ties", ties=ranged(-0.1, -0.1, different=0))
+
+    assert check.agrees is None
+    assert check.answer.endswith("No ties decide it.")
+
+
+def test_missing_as_a_category_is_estimated_beside_the_imputed(parts):
+    estimate, (check,) = put(parts, "missing_category", with_category=parts[2])
+
+    (found,) = check.estimates
+    assert found.estimate == estimate_effect(parts[0], parts[2], "risk_difference").estimate
+    assert found.notes[0] == "missing as a category"
+    assert check.agrees is (estimate.conf_low <= found.estimate <= estimate.conf_high)
+
+
+def test_the_exact_test_is_that_inside_the_matched_sets(parts):
+    followup, own, _ = parts
+    design = build_design(own.cohort, "nearest")
+    event = pd.Series(followup.event, index=followup.unit_id)[design.cohort.units["unit_id"]].to_numpy()
+
+    _, (check,) = put(parts, "exact_test", design=design)
+
+    p_value = exact_set_test(event, design.treated, design.weighting.set_id).p_value
+    assert 0.001 < p_value <= 0.01
+    assert check.value == "1 in 100 or fewer"
+    assert check.agrees is True
+
+
+def test_an_exact_test_that_does_not_find_what_the_interval_claims_disagrees(parts):
+    followup, own, _ = parts
+    design = build_design(own.cohort, "nearest")
+    blurred = replace(followup, event=np.arange(N) % 2 == 0, time=np.full(N, 365))
+    estimate = replace(estimate_effect(blurred, design, "risk_difference"), p_value=0.01)
+
+    (check,) = assess_sensitivity(estimate, blurred, design, ["exact_test"])
+
+    assert check.agrees is False
+    assert check.value == "more than 1 in 10"
+
+
+def test_the_exact_test_is_put_only_to_risks_in_sets_followed_to_the_end(parts):
+    followup, own, _ = parts
+    design = build_design(own.cohort, "nearest")
+    early = replace(followup, time=np.where(followup.event | (np.arange(N) > 5), followup.time, 300.0))
+
+    assert put(parts, "exact_test")[1] == ()
+    assert put(parts, "exact_test", design=design, measure="hazard_ratio")[1] == ()
+    assert put((early, *parts[1:]), "exact_test", design=design)[1] == ()
+
+
+def test_the_worst_outcome_has_no_half_way(parts):
+    followup, design, _ = parts
+    worst = np.where(followup.event, 1.0 + followup.time % 3, 0.0)
+    with_severity = replace(followup, severity=worst)
+    estimate = estimate_effect(with_severity, design, "severity_odds")
+
+    assert assess_sensitivity(estimate, with_severity, design, ["half_way"]) == ()

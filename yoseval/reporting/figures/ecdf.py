@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yoseval.errors import ReportError
+from yoseval.reporting.amounts import MINUS
 from yoseval.reporting.figures.style import COMPARISON, COMPARISON_TEXT, GRID, MUTED, SIZE, TREATED, house_style, new_figure
 
 _TITLES = {"before": "Before", "after": "After matching or weighting"}
@@ -24,6 +25,7 @@ def ecdf_plot(distributions: pd.DataFrame, term: str) -> Figure:
     -------
     Figure
         Steps of several people each, solid for the programme and dashed for the comparison; ``[c]`` where none may be shown.
+        The last step has no upper edge, which would be somebody's value: the lines end before it.
 
     Raises
     ------
@@ -63,10 +65,23 @@ def ecdf_words(distributions: pd.DataFrame, term: str) -> str:
         return f"The distribution of {term} is confidential in part: the groups are too small to show it."
     (before, at), (after, _) = ((g[0], g[1]) for g in gaps if g is not None)
     way = "closer together" if after < before else "no closer together"
+    where = f", at {edge_text(at)}" if before > 0 else ""
     return (
-        f"Before, the two groups' distributions of {term} were at most {before:.0f} of every 100 people apart, at {at:g}; "
-        f"after, at most {after:.0f}: they lie {way}."
+        f"Read at its steps, the two groups’ distributions of {term} were before at most {before:.0f} of every 100 people "
+        f"apart{where}; after, at most {after:.0f}: they lie {way}."
     )
+
+
+def edge_text(edge: float) -> str:
+    """Return the edge of a step as it is printed: three digits, and all of those before the point.
+
+    Examples
+    --------
+    >>> edge_text(13.4872), edge_text(1250.5)
+    ('13.5', '1250')
+    """
+    shown = f"{edge:.3g}" if abs(edge) < 1000 else f"{edge:.0f}"
+    return shown.replace("-", MINUS)
 
 
 def _rows_of(distributions: pd.DataFrame, term: str) -> pd.DataFrame:
@@ -78,7 +93,8 @@ def _rows_of(distributions: pd.DataFrame, term: str) -> pd.DataFrame:
 
 
 def _widest(rows: pd.DataFrame) -> tuple[float, float] | None:
-    wide = rows.pivot_table(index="high", columns="arm", values="cumulative", aggfunc="first", dropna=False)
+    shown = rows.dropna(subset=["high"])
+    wide = shown.pivot_table(index="high", columns="arm", values="cumulative", aggfunc="first", dropna=False)
     if not {"treated", "comparison"} <= set(wide.columns) or wide.isna().any().any() or wide.empty:
         return None
     gap = 100 * (wide["treated"] - wide["comparison"]).abs()
@@ -99,8 +115,8 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, title: str) -> None:
 
 
 def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str) -> bool:
-    shown = rows.dropna(subset=["cumulative"])
-    if shown.empty or len(shown) < len(rows):
+    shown = rows.dropna(subset=["high"])
+    if shown.empty or rows["cumulative"].isna().any():
         return False
     colour, dashes = (TREATED, "-") if arm == "treated" else (COMPARISON, (0, (4, 2)))
     # A line from edge to edge: within a step nothing is known.

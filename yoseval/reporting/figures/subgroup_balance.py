@@ -75,8 +75,8 @@ def subgroup_balance_words(subgroup_balance: pd.DataFrame) -> str:
         return f"No subgroup can be shown.{left}"
     within = int((shown <= LIMIT).sum())
     return (
-        f"After the design, every term lies within {LIMIT:.2f} standard deviations in {within} of the {len(shown)} subgroups "
-        f"shown; the largest difference is {shown.max():.2f}, in {shown.idxmax()}.{left}"
+        f"After the design, every term that may be shown lies within {LIMIT:.2f} standard deviations in {within} of the "
+        f"{len(shown)} subgroups shown; the largest difference is {shown.max():.2f}, in {shown.idxmax()}.{left}"
     )
 
 

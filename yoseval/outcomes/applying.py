@@ -1,0 +1,160 @@
+"""What a measure is, and how it is applied to units: it gets the fields it takes, and gives a contrast.
+
+Takes a measure, a follow-up in the order of a design, and weights. Intervals are not made here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from yoseval.arrays import Flags, Floats, Indices
+from yoseval.design.types import Design
+from yoseval.errors import EstimationError, TooFewEventsError
+from yoseval.models.intervals import Scale
+from yoseval.outcomes.contrast import Sample, align_followup
+from yoseval.outcomes.types import Contrast, FollowUp
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A way to contrast two arms.
+
+    Parameters
+    ----------
+    name : str
+        Its key in ``MEASURES``.
+    leaf : callable
+        From what it takes, then ``treated``, ``weight`` and ``horizon``, to a contrast.
+    scale : str
+        ``identity``, or ``log`` where the value is the logarithm of a ratio.
+    null : float
+        The value of no effect: 0 for differences, 1 for ratios.
+    benefit : int
+        -1 where a lower value is good, +1 where a higher one is, for an outcome one wants less of.
+    label : str
+        Its name in words.
+    unit : str
+        ``proportion``, ``ratio``, ``time`` or ``count``.
+    takes : tuple of str
+        Fields of the sample that the leaf gets, in its order; keys of ``FIELDS``.
+    check : callable or None
+        From what the leaf takes and ``treated`` to a note on how the data fit; empty where there is nothing to say.
+    """
+
+    name: str
+    leaf: Callable[..., Contrast]
+    scale: Scale
+    null: float
+    benefit: int
+    label: str
+    unit: str
+    takes: tuple[str, ...] = ("time", "event")
+    check: Callable[..., str] | None = None
+
+
+FIELDS: Mapping[str, str] = {
+    "time": "the time to the event or to censoring",
+    "event": "whether the event happened",
+    "counts": "the number of events of each unit",
+    "cause": "what ended the follow-up of each unit",
+    "days_at_risk": "the days at risk of each unit",
+    "severity": "the worst event of each unit",
+    "covariates": "the covariates of each unit",
+    "fold": "the part of each child in cross-fitting",
+}
+"""What a measure may take, in words."""
+
+
+def sample_for(measure: Measure, followup: FollowUp, design: Design) -> Sample:
+    """Bring a follow-up into the order of a design, without units whose worst event is not known where the measure takes it.
+
+    Raises
+    ------
+    EstimationError
+        If no unit of an arm has a follow-up.
+    """
+    sample = _known(measure, align_followup(followup, design))
+    used = sample.weight > 0
+    for arm, name in ((design.treated, "treated"), (~design.treated, "comparison")):
+        if not (used & arm).any():
+            raise TooFewEventsError(f"No {name} unit with follow-up is left.", "Choose another design or outcome.")
+    return sample
+
+
+def contrast_of(measure: Measure, sample: Sample, treated: Flags) -> Contrast:
+    """Compute the contrast on the units used; the influence of the others is 0."""
+    used = np.flatnonzero(sample.weight > 0)
+    found = _on_units(measure, sample, treated, used, sample.weight[used])
+    influence, by_weight = np.zeros((2, sample.weight.size))
+    influence[used] = found.influence
+    if found.by_weight is None:
+        return replace(found, influence=influence)
+    by_weight[used] = found.by_weight
+    return replace(found, influence=influence, by_weight=by_weight)
+
+
+def value_on(measure: Measure, sample: Sample, treated: Flags, rows: Indices, weight: Floats) -> float:
+    """Return the value of a contrast on some units alone, on its analysis scale.
+
+    Parameters
+    ----------
+    measure : Measure
+        Of what.
+    sample : Sample
+        The outcome of all n units.
+    treated : (n,) booleans
+        Arms of all units.
+    rows : (k,) integers
+        Positions of the units; one named twice counts twice.
+    weight : (k,) floats
+        Their weights; those of weight 0 are left out.
+
+    Raises
+    ------
+    EstimationError
+        If an arm has nothing to estimate from.
+    """
+    used = weight > 0
+    return _on_units(measure, sample, treated, rows[used], weight[used]).value
+
+
+def fit_notes(measure: Measure, sample: Sample, treated: Flags) -> tuple[str, ...]:
+    """Return what the measure's own check has to say on how the data fit, if anything."""
+    if measure.check is None:
+        return ()
+    used = np.flatnonzero(sample.weight > 0)
+    note = measure.check(*_given(measure, sample, used), treated[used])
+    return (note,) if note else ()
+
+
+def _known(measure: Measure, sample: Sample) -> Sample:
+    if "severity" not in measure.takes or sample.severity is None:
+        return sample
+    gaps = np.isnan(sample.severity) & (sample.weight > 0)
+    if not gaps.any():
+        return sample
+    note = "Units whose worst event was not recorded were left out; an arm with more such gaps looks better than it is."
+    return replace(
+        sample, weight=np.where(gaps, 0.0, sample.weight), followed=sample.followed & ~gaps, notes=(*sample.notes, note)
+    )
+
+
+def _on_units(measure: Measure, sample: Sample, treated: Flags, used: Indices, weight: Floats) -> Contrast:
+    """Give the leaf what it takes, for the units at the positions ``used`` alone."""
+    return measure.leaf(*_given(measure, sample, used), treated[used], weight, sample.horizon)
+
+
+def _given(measure: Measure, sample: Sample, used: Indices) -> list[Any]:
+    return [_field(measure, sample, name, used) for name in measure.takes]
+
+
+def _field(measure: Measure, sample: Sample, name: str, used: Indices) -> Any:
+    values = getattr(sample, name)
+    if values is None:
+        raise EstimationError(
+            f"'{measure.name}' needs {FIELDS[name]}; the follow-up does not tell.",
+            "Choose an outcome that does, or another measure.",
+        )
+    return values[used] if isinstance(values, np.ndarray) else values.take(used)
