@@ -50,8 +50,8 @@ METHODS = tuple(DESIGNS)
 SMALL_SLICE = ("nearest",)
 SLICE = 200
 SEED = 20261123
-# Strata of several columns take twice as long as the others: the slice has half as many of them.
-REPLICATES = {"exact": 100, "cem": 100}
+# Strata of several columns and exact matching take twice as long as the others: the slice has half as many of them.
+REPLICATES = dict.fromkeys(("exact", "cem", "profile", "cardinality", "optimal", "full", "full ATE"), 100)
 GRID = 2000
 
 

@@ -1,7 +1,7 @@
 """Gray's test of whether groups have the same cumulative incidence of a cause when others compete with it.
 
 Takes times, causes and groups, and gives scores of the subdistribution hazard with their covariance under no difference, in
-O(n log n). Units are unweighted and independent. It cannot see arms, designs or files.
+O(n log n). Units are unweighted and independent: for others see ``weighted_gray``. It cannot see arms, designs or files.
 """
 
 from dataclasses import dataclass
