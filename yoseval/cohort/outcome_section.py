@@ -144,6 +144,11 @@ class OutcomeSection(StrictSection):
         return str(self.event if self.event is not None else self.censored)
 
     @property
+    def competes(self) -> bool:
+        """True where the measure takes other events as competing with the outcome."""
+        return "competing" in COLUMNS_OF.get(self.measure, ())
+
+    @property
     def event_key(self) -> tuple[str, str]:
         """What tells two outcomes apart whose curves would be the same."""
         return (self.event_column, self.time_column) if self.has_columns else (_SAME_EVENT.get(self.name, self.name), "records")

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from yoseval.design.types import Design
 from yoseval.models.variance import effective_size
 from yoseval.outcomes import small_samples
+from yoseval.outcomes.measures import MEASURES
 from yoseval.outcomes.small_samples import size_reasons
 from yoseval.outcomes.types import Estimate
 
@@ -77,9 +78,10 @@ def minimum_detectable_effect(estimate: Estimate, n_treated: float, n_comparison
     For risks it is the closed form at the effective sizes; otherwise the standard error times the sum of the
     two normal quantiles.
     """
-    if estimate.measure in ("risk_difference", "incidence_difference", "survival_difference"):
+    shares = MEASURES[estimate.measure].shares
+    if shares and scale == "identity":
         # Of survival the complement is the risk whose fall is looked for.
-        base = 1.0 - estimate.comparison_value if estimate.measure == "survival_difference" else estimate.comparison_value
+        base = 1.0 - estimate.comparison_value if shares == "without" else estimate.comparison_value
         return minimum_detectable_difference(base, n_treated, n_comparison)
     return detectable_by(estimate, scale)
 

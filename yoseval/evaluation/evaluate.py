@@ -145,7 +145,8 @@ def _one_outcome(
     note = "" if primary else proportionality_note(estimate, followup, designs)
     estimate = replace(estimate, notes=(*estimate.notes, note)) if note else estimate
     checks = _checks(source, trial, estimate, followup, (designs, *others), ties, redrawn) if primary else ()
-    return Outcome(section, estimate, checks, survival_curves(followup, design), _flow(design, followup), ties)
+    curves = survival_curves(followup, design, competing=section.competes)
+    return Outcome(section, estimate, checks, curves, _flow(design, followup), ties)
 
 
 def _ties(

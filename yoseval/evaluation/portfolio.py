@@ -297,10 +297,14 @@ def _primaries(evidence: list[Evidence]) -> list[tuple[Estimate, Design]]:
 
 
 def _distinct_curves(evidence: Evidence) -> list[pd.DataFrame]:
-    """Return one pair of curves for each event and horizon: two measures of one event share theirs."""
-    found: dict[tuple[str, str, float], pd.DataFrame] = {}
+    """Return one pair of curves for each event and horizon, and for each name: measures of one event share theirs."""
+    found: dict[tuple[str, str, bool, float], pd.DataFrame] = {}
+    drawn: set[str] = set()
     for o in evidence.outcomes:
-        found.setdefault((*o.section.event_key, o.section.horizon), o.curves)
+        key = (*o.section.event_key, o.section.competes, o.section.horizon)
+        if key not in found and o.section.name not in drawn:
+            found[key] = o.curves
+            drawn.add(o.section.name)
     return list(found.values())
 
 

@@ -5,7 +5,7 @@ Takes a measure, a follow-up in the order of a design, and weights. Intervals ar
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Measure:
         ``proportion``, ``ratio``, ``time`` or ``count``.
     takes : tuple of str
         Fields of the sample that the leaf gets, in its order; keys of ``FIELDS``.
+    shares : str
+        Of whom the values of the arms are shares: ``with`` the outcome, ``without`` it; empty where they are none.
     check : callable or None
         From what the leaf takes and ``treated`` to a note on how the data fit; empty where there is nothing to say.
     """
@@ -51,6 +53,7 @@ class Measure:
     label: str
     unit: str
     takes: tuple[str, ...] = ("time", "event")
+    shares: Literal["", "with", "without"] = ""
     check: Callable[..., str] | None = None
 
 

@@ -27,7 +27,6 @@ from yoseval.outcomes.severity import severity_odds, win_ratio
 from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, restricted_mean_ratio, survival_difference
 from yoseval.outcomes.types import Contrast, Estimate, FollowUp
 
-_SHARES = ("risk_difference", "survival_difference", "incidence_difference")
 _OF_CAUSES, _OF_COUNTS, _OF_WORST = ("time", "cause"), ("counts",), ("severity",)
 
 
@@ -42,14 +41,14 @@ def _ratio(leaf: Callable[..., Contrast], label: str, benefit: int = -1, **more:
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        _difference(risk_difference, "difference in risk"),
-        _ratio(risk_ratio, "risk ratio"),
-        _ratio(odds_ratio, "odds ratio"),
-        _difference(survival_difference, "difference in survival", benefit=1),
+        _difference(risk_difference, "difference in risk", shares="with"),
+        _ratio(risk_ratio, "risk ratio", shares="with"),
+        _ratio(odds_ratio, "odds ratio", shares="with"),
+        _difference(survival_difference, "difference in survival", benefit=1, shares="without"),
         _difference(restricted_mean_difference, "difference in mean time without the outcome", "time", 1),
         _ratio(restricted_mean_ratio, "ratio of mean times without the outcome", 1),
         _ratio(hazard_ratio, "hazard ratio"),
-        _difference(incidence_difference, "difference in cumulative incidence", takes=_OF_CAUSES),
+        _difference(incidence_difference, "difference in cumulative incidence", takes=_OF_CAUSES, shares="with"),
         _ratio(cause_specific_ratio, "cause-specific hazard ratio", takes=_OF_CAUSES),
         _ratio(subdistribution_ratio, "subdistribution hazard ratio", takes=_OF_CAUSES),
         _difference(mean_count_difference, "difference in mean number of events", "count", takes=_OF_COUNTS),
@@ -148,7 +147,7 @@ def estimate_effect(
         conf_level=conf_level,
         variance=variance,
         clusters=clusters,
-        of_shares=measure in _SHARES,
+        of_shares=bool(chosen.shares) and chosen.scale == "identity",
     )
     found = _estimate(followup, design, measure=chosen, contrast=contrast, inference=inference, sample=sample, role=role)
     return replace(found, adjustment=adjustment, adjust=wanted.covariates)

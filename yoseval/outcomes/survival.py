@@ -4,6 +4,9 @@ Takes times, events, arms and weights and gives a contrast with influence values
 gives the public frame ``curves``. Events after the horizon are not looked at.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +16,6 @@ from yoseval.errors import EstimationError, TooFewEventsError
 from yoseval.frames import make_frame
 from yoseval.models.cox import fit_cox
 from yoseval.models.curves import (
-    KaplanMeier,
     clustered_survival_variance,
     kaplan_meier,
     number_at_risk,
@@ -22,6 +24,7 @@ from yoseval.models.curves import (
     survival_at,
     survival_influence,
 )
+from yoseval.models.incidence import clustered_incidence_variance, cumulative_incidence, incidence_at
 from yoseval.models.intervals import limits
 from yoseval.outcomes.clusters import cluster_codes, degrees_of_freedom
 from yoseval.outcomes.contrast import Sample, align_followup
@@ -187,7 +190,7 @@ def require_events(time: Floats, event: Flags, treated: Flags, weight: Floats, h
             )
 
 
-def survival_curves(followup: FollowUp, design: Design, *, conf_level: float = 0.95) -> pd.DataFrame:
+def survival_curves(followup: FollowUp, design: Design, *, competing: bool = False, conf_level: float = 0.95) -> pd.DataFrame:
     """Give the share with the outcome over time in both arms, with limits and numbers at risk.
 
     Rows of the kind ``curve`` stand at 0, at each distinct event time of the arm and at the horizon; rows of the kind
@@ -200,6 +203,8 @@ def survival_curves(followup: FollowUp, design: Design, *, conf_level: float = 0
         The outcome.
     design : Design
         Who counts, and how much.
+    competing : bool
+        True where other events compete with the outcome (cumulative incidence by Aalen and Johansen), and do not censor it.
     conf_level : float
         Between 0 and 1.
 
@@ -211,59 +216,104 @@ def survival_curves(followup: FollowUp, design: Design, *, conf_level: float = 0
     Raises
     ------
     EstimationError
-        If an arm is empty, or nobody in it was followed to the horizon.
+        If an arm is empty, the follow-up has no causes although others compete, or nobody in it was followed to the horizon.
 
     References
     ----------
     kalbfleisch2002 : Kalbfleisch and Prentice (2002), The Statistical Analysis of Failure Time Data, section 1.4.
     """
     sample = align_followup(followup, design)
+    if competing and sample.cause is None:
+        raise EstimationError("The follow-up does not tell what competes with the outcome.", "Give its causes.")
     df = degrees_of_freedom(sample.weight, design.treated)
     codes = cluster_codes(design)
+    read = _incidence_curve if competing else _survival_curve
     parts = []
     for name, arm in (("treated", design.treated), ("comparison", ~design.treated)):
-        parts.append(_curve_rows(sample, design, arm=arm, codes=codes, df=df, conf_level=conf_level).assign(arm=name))
+        parts.append(_curve_rows(read, sample, design, arm=arm, codes=codes, df=df, conf_level=conf_level).assign(arm=name))
         parts.append(_at_risk_rows(sample, arm & (sample.weight > 0)).assign(arm=name))
     rows = pd.concat([part.astype(object) for part in parts], ignore_index=True)
     named = {"programme": design.cohort.programme, "outcome": followup.outcome, "time_unit": followup.time_unit}
     return make_frame("curves", rows.assign(**named))
 
 
-def _curve_rows(sample: Sample, design: Design, *, arm: Flags, codes: Indices, df: float, conf_level: float) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """The share free of the outcome in one arm at k times with its variance, and the events at each of m event times."""
+
+    times: Floats
+    free: Floats
+    variance: Floats
+    moments: Floats
+    n_events: Indices
+
+
+def _curve_rows(
+    read: Callable[[Sample, Design, Floats, Indices], _Curve],
+    sample: Sample,
+    design: Design,
+    *,
+    arm: Flags,
+    codes: Indices,
+    df: float,
+    conf_level: float,
+) -> pd.DataFrame:
     weight = sample.weight * arm
-    curve = kaplan_meier(sample.time, sample.event, weight)
-    times = np.unique(np.concatenate(([0.0], curve.time[curve.time <= sample.horizon], [sample.horizon])))
-    variance = _variance(sample, design, weight, codes, times)
-    survival = survival_at(curve, times)
-    low, high = limits(survival, np.sqrt(variance), df, conf_level=conf_level, scale="loglog")
+    curve = read(sample, design, weight, codes)
+    low, high = limits(curve.free, np.sqrt(curve.variance), df, conf_level=conf_level, scale="loglog")
     return pd.DataFrame(
         {
             "kind": "curve",
-            "time": times,
-            "incidence": 1.0 - survival,
+            "time": curve.times,
+            "incidence": 1.0 - curve.free,
             "conf_low": 1.0 - high,
             "conf_high": 1.0 - low,
-            "n_at_risk": number_at_risk(sample.time, (weight > 0).astype(np.float64), times).astype(np.int64),
-            "n_events": _events_at(curve, times),
+            "n_at_risk": number_at_risk(sample.time, (weight > 0).astype(np.float64), curve.times).astype(np.int64),
+            "n_events": _events_at(curve),
         }
     )
 
 
-def _variance(sample: Sample, design: Design, weight: Floats, codes: Indices, times: Floats) -> Floats:
+def _survival_curve(sample: Sample, design: Design, weight: Floats, codes: Indices) -> _Curve:
+    found = kaplan_meier(sample.time, sample.event, weight)
+    times = _times_of(found.time, sample.horizon)
+    slope, moved = _through_weights(design, codes)
+    variance = clustered_survival_variance(
+        sample.time, sample.event, weight, codes, times, gradient=slope, parameter_influence=moved
+    )
+    return _Curve(times, survival_at(found, times), variance, found.time, found.n_events)
+
+
+def _incidence_curve(sample: Sample, design: Design, weight: Floats, codes: Indices) -> _Curve:
+    assert sample.cause is not None  # the caller looked
+    found = cumulative_incidence(sample.time, sample.cause, weight)
+    happened = found.n_events[:, 0] > 0
+    times = _times_of(found.time[happened], sample.horizon)
+    slope, moved = _through_weights(design, codes)
+    variance = clustered_incidence_variance(
+        sample.time, sample.cause, weight, codes, times, gradient=slope, parameter_influence=moved
+    )
+    return _Curve(times, 1.0 - incidence_at(found, 1, times), variance, found.time[happened], found.n_events[happened, 0])
+
+
+def _times_of(moments: Floats, horizon: float) -> Floats:
+    return np.unique(np.concatenate(([0.0], moments[moments <= horizon], [horizon])))
+
+
+def _through_weights(design: Design, codes: Indices) -> tuple[Floats | None, Floats | None]:
+    """Return the weights' derivative in their parameters and each cluster's influence on these; None where weights are known."""
     estimation = design.weighting.estimation
     if estimation is None:
-        return clustered_survival_variance(sample.time, sample.event, weight, codes, times)
+        return None, None
     by_cluster = np.zeros((int(codes.max()) + 1, estimation.influence.shape[1]))
     np.add.at(by_cluster, codes, estimation.influence)
-    return clustered_survival_variance(
-        sample.time, sample.event, weight, codes, times, gradient=estimation.gradient, parameter_influence=by_cluster
-    )
+    return estimation.gradient, by_cluster
 
 
-def _events_at(curve: KaplanMeier, times: Floats) -> Indices:
-    found = np.zeros(times.size, dtype=np.int64)
-    within = curve.time <= times[-1]
-    found[np.searchsorted(times, curve.time[within])] = curve.n_events[within]
+def _events_at(curve: _Curve) -> Indices:
+    found = np.zeros(curve.times.size, dtype=np.int64)
+    within = curve.moments <= curve.times[-1]
+    found[np.searchsorted(curve.times, curve.moments[within])] = curve.n_events[within]
     return found
 
 

@@ -33,6 +33,9 @@ class Scale:
         The value of no difference.
     decimals : int
         Decimals in words and tables.
+    arms : str
+        What an arm has a value of: ``share`` with the outcome, ``free`` of it, ``count`` or ``rate`` of events, mean ``time``,
+        ``pairs`` won, ``cured`` (will never have it); empty where it has none.
     axis : str
         The measure as the label of an axis; ``{noun}``, ``{horizon}``, ``{people}`` and ``{unit}`` are filled in.
     """
@@ -45,40 +48,41 @@ class Scale:
     is_time: bool
     null: float
     decimals: int
+    arms: str
     axis: str
 
 
-def _per_100(axis: str, tail: str = " in every 100") -> Scale:
-    return Scale(100.0, "fewer", "more", tail, False, False, 0.0, 1, axis)
+def _per_100(arms: str, axis: str, tail: str = " in every 100") -> Scale:
+    return Scale(100.0, "fewer", "more", tail, False, False, 0.0, 1, arms, axis)
 
 
-def _ratio(what: str, against: str = "the comparison") -> Scale:
-    return Scale(1.0, "", "", "", True, False, 1.0, 2, f"{what}, as a ratio to {against}")
+def _ratio(arms: str, what: str, against: str = "the comparison") -> Scale:
+    return Scale(1.0, "", "", "", True, False, 1.0, 2, arms, f"{what}, as a ratio to {against}")
 
 
 SCALES: Mapping[str, Scale] = {
-    "risk_difference": _per_100("Change in {noun} within {horizon}, per 100 {people}"),
-    "incidence_difference": _per_100("Change in {noun} within {horizon}, per 100 {people}"),
-    "survival_difference": _per_100("Change in those free of {noun} at {horizon}, per 100 {people}"),
-    "cure_fraction_difference": _per_100("Change in those who will never have {noun}, per 100 {people}"),
-    "mean_count_difference": _per_100("Change in the number of {noun} within {horizon}, per 100 {people}", " per 100"),
+    "risk_difference": _per_100("share", "Change in {noun} within {horizon}, per 100 {people}"),
+    "incidence_difference": _per_100("share", "Change in {noun} within {horizon}, per 100 {people}"),
+    "survival_difference": _per_100("free", "Change in those free of {noun} at {horizon}, per 100 {people}"),
+    "cure_fraction_difference": _per_100("cured", "Change in those who will never have {noun}, per 100 {people}"),
+    "mean_count_difference": _per_100("count", "Change in the number of {noun} within {horizon}, per 100 {people}", " per 100"),
     "restricted_mean_difference": Scale(
-        1.0, "shorter", "longer", "", False, True, 0.0, 1, "Change in time free of {noun} within {horizon} ({unit})"
+        1.0, "shorter", "longer", "", False, True, 0.0, 1, "time", "Change in time free of {noun} within {horizon} ({unit})"
     ),
-    "restricted_mean_ratio": _ratio("Time free of {noun} within {horizon}"),
-    "risk_ratio": _ratio("Risk of {noun} within {horizon}"),
-    "odds_ratio": _ratio("Odds of {noun} within {horizon}"),
-    "hazard_ratio": _ratio("Rate of {noun} within {horizon}"),
-    "cause_specific_ratio": _ratio("Rate of {noun} within {horizon}"),
-    "subdistribution_ratio": _ratio("Subdistribution hazard of {noun} within {horizon}"),
-    "mean_count_ratio": _ratio("Number of {noun} within {horizon}"),
-    "rate_ratio": _ratio("Number of {noun} per day at risk"),
-    "lwyy": _ratio("Rate of all {noun} within {horizon}"),
-    "ag": _ratio("Rate of all {noun} within {horizon}"),
-    "pwp_total": _ratio("Rate of each next of {noun} within {horizon}"),
-    "pwp_gap": _ratio("Rate of each next of {noun} since the last"),
-    "severity_odds": _ratio("Odds of a worse outcome within {horizon}"),
-    "win_ratio": _ratio("Pairs won within {horizon}", "pairs lost"),
+    "restricted_mean_ratio": _ratio("time", "Time free of {noun} within {horizon}"),
+    "risk_ratio": _ratio("share", "Risk of {noun} within {horizon}"),
+    "odds_ratio": _ratio("share", "Odds of {noun} within {horizon}"),
+    "hazard_ratio": _ratio("", "Rate of {noun} within {horizon}"),
+    "cause_specific_ratio": _ratio("", "Rate of {noun} within {horizon}"),
+    "subdistribution_ratio": _ratio("", "Subdistribution hazard of {noun} within {horizon}"),
+    "mean_count_ratio": _ratio("count", "Number of {noun} within {horizon}"),
+    "rate_ratio": _ratio("rate", "Number of {noun} per day at risk"),
+    "lwyy": _ratio("", "Rate of all {noun} within {horizon}"),
+    "ag": _ratio("", "Rate of all {noun} within {horizon}"),
+    "pwp_total": _ratio("", "Rate of each next of {noun} within {horizon}"),
+    "pwp_gap": _ratio("", "Rate of each next of {noun} since the last"),
+    "severity_odds": _ratio("", "Odds of a worse outcome within {horizon}"),
+    "win_ratio": _ratio("pairs", "Pairs won within {horizon}", "pairs lost"),
 }
 
 

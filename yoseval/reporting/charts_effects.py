@@ -22,7 +22,6 @@ from yoseval.reporting.wording import VERDICT_LOOK, WITH_NUMBERS
 from yoseval.reporting.words import Words, capital
 
 LOOKS = {verdict: (look.marker, look.colour) for verdict, look in VERDICT_LOOK.items()}
-_SHARES = ("risk_difference", "risk_ratio", "odds_ratio", "survival_difference", "incidence_difference")
 _SHORT_METHODS = {
     "nearest": "Nearest matching",
     "exact": "Exact matching",
@@ -48,7 +47,7 @@ def icons_block(view: View) -> Block:
     row = view.finding
     if (
         row["verdict"] not in WITH_NUMBERS
-        or row["measure"] not in _SHARES
+        or SCALES[row["measure"]].arms not in ("share", "free")
         or not is_known(row["treated_value"], row["comparison_value"])
     ):
         return NOTHING
@@ -211,7 +210,7 @@ def _icons_title(view: View, gap: float) -> str:
 
 
 def _with_outcome(measure: str, value: float) -> float:
-    return 1.0 - value if measure == "survival_difference" else value
+    return 1.0 - value if SCALES[measure].arms == "free" else value
 
 
 def _is_true(flag: Any) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
+from yoseval.reporting.amounts import SCALES
 
 _YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12}
 
@@ -146,10 +147,11 @@ def differs_by_few(estimates: pd.DataFrame, threshold: int) -> Flags:
     key = ["programme", "outcome", "method", "n_treated", "n_comparison"]
     primary = estimates[estimates["role"] == "primary"].drop_duplicates(key)
     beside = estimates[key].merge(primary, on=key, how="left")
-    is_count = estimates["measure"].isin(("mean_count_difference", "mean_count_ratio", "rate_ratio")).to_numpy()
+    arms = estimates["measure"].map(lambda measure: SCALES[measure].arms)
+    is_count = arms.isin(("count", "rate")).to_numpy()
     # A rate is of years at risk, of which nobody has more than the follow-up has.
     years = _numbers(estimates["horizon"]) * estimates["time_unit"].map(_YEARS).to_numpy(dtype=np.float64)
-    length = np.where(estimates["measure"] == "rate_ratio", years, 1.0)
+    length = np.where(arms == "rate", years, 1.0)
     for arm in ("treated", "comparison"):
         events, value, n = (_numbers(beside[c]) for c in (f"events_{arm}", f"{arm}_value", f"n_{arm}"))
         fewer = events - _numbers(estimates[f"events_{arm}"])

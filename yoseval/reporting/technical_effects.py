@@ -172,11 +172,10 @@ def _arm_value(measure: str, value: float, is_hidden: bool) -> str:
         return HIDDEN
     if not is_known(value):
         return NOT_APPLICABLE
-    if measure == "rate_ratio":
-        return f"{number(100 * value, 1)} per 100 years at risk"
-    if measure in ("mean_count_difference", "mean_count_ratio"):
-        return f"{number(100 * value, 1)} per 100"
-    return number(value, 1) if SCALES[measure].is_time or measure == "restricted_mean_ratio" else per_cent(value)
+    arms = SCALES[measure].arms
+    if arms in ("count", "rate"):
+        return f"{number(100 * value, 1)} per 100{' years at risk' if arms == 'rate' else ''}"
+    return number(value, 1) if arms == "time" else per_cent(value)
 
 
 def _printed(rows: pd.DataFrame, hidden: pd.DataFrame, column: str) -> list[str]:

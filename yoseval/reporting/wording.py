@@ -149,7 +149,7 @@ def comparison_of_arms(row: Row, words: Words) -> str:
         return _rates(row, words, about)
     if not is_known(row["treated_value"], row["comparison_value"]):
         return f"The estimate is {about}; the values of each group are confidential."
-    return _ARMS_SAID.get(row["measure"], _shares)(row, words, about)
+    return _ARMS_SAID.get(SCALES[row["measure"]].arms, _shares)(row, words, about)
 
 
 def interval_in_words(row: Row) -> str:
@@ -368,13 +368,7 @@ def _pairs(row: Row, words: Words, about: str) -> str:
     )
 
 
-_ARMS_SAID = {
-    "restricted_mean_difference": _free_times,
-    "restricted_mean_ratio": _free_times,
-    "mean_count_difference": _numbers,
-    "mean_count_ratio": _numbers,
-    "win_ratio": _pairs,
-}
+_ARMS_SAID = {"time": _free_times, "count": _numbers, "pairs": _pairs}
 
 _CLAIMS = {
     "likely_reduced": _likely_reduced,

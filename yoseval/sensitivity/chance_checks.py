@@ -12,7 +12,6 @@ from yoseval.outcomes.measures import MEASURES
 from yoseval.sensitivity.probing import Check, Probed, as_check, in_words, lies_inside, one_in_words, p_band, try_effect
 
 _ALPHA = 0.05
-_ON_RISKS = ("risk_difference", "risk_ratio", "survival_difference")
 
 
 def check_bootstrap(probed: Probed) -> Check | None:
@@ -69,7 +68,7 @@ def check_exact_test(probed: Probed) -> Check | None:
     """Ask whether chance alone could have dealt it, by the exact test inside matched sets, of outcomes that happened or not."""
     e, design = probed.estimate, probed.design
     # Imputations differ in who is matched with whom: there is no one allocation to permute.
-    if e.measure not in _ON_RISKS or not isinstance(design, Design) or not (design.weighting.set_id >= 0).any():
+    if not MEASURES[e.measure].shares or not isinstance(design, Design) or not (design.weighting.set_id >= 0).any():
         return None
     sample = align_followup(probed.followup, design)
     used, happened = sample.weight > 0, sample.event & (sample.time <= sample.horizon)

@@ -1,5 +1,7 @@
 """Time-to-event contrasts and the frame of curves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,10 @@ from yoseval.errors import EstimationError
 from yoseval.frames import check_frame
 from yoseval.models.cox import fit_cox
 from yoseval.models.curves import kaplan_meier, survival_at, survival_influence
+from yoseval.models.incidence import incidence_influence
 from yoseval.models.variance import correct_for_estimated_weights
 from yoseval.outcomes.binary import risk_difference
+from yoseval.outcomes.competing import incidence_difference
 from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, survival_curves, survival_difference
 from yoseval.outcomes.types import FollowUp
 
@@ -213,3 +217,55 @@ def test_wider_confidence_gives_wider_limits():
 
     assert (wide["conf_low"] < narrow["conf_low"]).all()
     assert (wide["conf_high"] > narrow["conf_high"]).all()
+
+
+def competed(time, event, treated, weight, **more):
+    """Return a follow-up in which every fourth of the events was another that came first, and its design."""
+    cause = np.where(event, np.where(np.arange(len(time)) % 4 == 1, 2, 1), 0)
+    followup, design = build(time, cause == 1, treated, weight, **more)
+    return replace(followup, cause=cause), design
+
+
+def test_where_others_compete_curves_end_at_the_incidence_that_is_contrasted():
+    time, event, treated, weight = sample()
+    followup, design = competed(time, event, treated, weight)
+
+    found = survival_curves(followup, design, competing=True)
+
+    contrast = incidence_difference(time, followup.cause, treated, weight, 30.0)
+    last = found.query("kind == 'curve' and time == 30").set_index("arm")["incidence"]
+    assert last.to_dict() == pytest.approx({"treated": contrast.treated_value, "comparison": contrast.comparison_value})
+    # Whoever had the other event is not censored: the curve of the outcome alone lies above.
+    alone = survival_curves(followup, design).query("kind == 'curve' and time == 30").set_index("arm")["incidence"]
+    assert (last < alone).all()
+
+
+def test_limits_where_others_compete_are_those_of_the_influence_values_corrected_for_estimated_weights():
+    rng = np.random.default_rng(4)
+    time, event, treated, weight = sample()
+    estimation = WeightEstimation(0.1 * rng.normal(size=(60, 2)), 0.1 * rng.normal(size=(60, 2)))
+    followup, design = competed(time, event, treated, weight, estimation=estimation)
+
+    row = survival_curves(followup, design, competing=True).query("kind == 'curve' and arm == 'treated' and time == 30").iloc[0]
+
+    plain = incidence_influence(time, followup.cause, weight * treated, 30.0)
+    whole = correct_for_estimated_weights(plain, weight * treated, estimation.gradient, estimation.influence)
+    n = int(treated.sum())
+    error = np.sqrt((whole**2).sum() * n / (n - 1))
+    df = min(weight[~treated].sum() ** 2 / (weight[~treated] ** 2).sum(), n) - 1
+    free = 1.0 - row["incidence"]
+    reach = stats.t.ppf(0.975, df) * error / (free * -np.log(free))
+    assert 1.0 - row["conf_high"] == pytest.approx(np.exp(np.log(free) * np.exp(reach)), rel=1e-9)
+
+
+def test_with_one_cause_both_curves_are_the_same():
+    followup, design = build(*sample(seed=3))
+
+    whole = survival_curves(replace(followup, cause=followup.event.astype(np.int64)), design, competing=True)
+
+    pd.testing.assert_frame_equal(whole, survival_curves(followup, design), rtol=1e-10, atol=1e-12)
+
+
+def test_without_causes_nothing_can_compete():
+    with pytest.raises(EstimationError, match="what competes"):
+        survival_curves(*build(*sample()), competing=True)

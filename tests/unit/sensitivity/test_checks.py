@@ -357,3 +357,12 @@ def test_the_worst_outcome_has_no_half_way(parts):
     estimate = estimate_effect(with_severity, design, "severity_odds")
 
     assert assess_sensitivity(estimate, with_severity, design, ["half_way"]) == ()
+
+
+@pytest.mark.parametrize("measure", ["risk_ratio", "odds_ratio", "survival_difference"])
+def test_the_exact_test_is_put_to_every_measure_of_shares(parts, measure):
+    design = build_design(parts[1].cohort, "nearest")
+
+    (check,) = put(parts, "exact_test", design=design, measure=measure)[1]
+
+    assert check.value == put(parts, "exact_test", design=design)[1][0].value
