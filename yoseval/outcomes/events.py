@@ -139,10 +139,7 @@ def recurrent_times(
     StudyError
         If the profile only monitors.
     """
-    lag = profile.lag_days if lag_days is None else lag_days
-    windows = observation_windows(tables, moments, profile, extract_date)
-    dated = dated_offences(windows, offences_once(tables["offences"]), profile, lag)
-    counted = dated.filter(dated["is_counted"])
+    counted = _counted(tables, moments, profile, extract_date, lag_days)
     columns = ["moment", "days", "seriousness", "tier", "custodial", "offence_group"]
     found = engine.frame(counted.rename(days="day").select(*columns, "offence_id"))
     ordered = found.sort_values(["moment", "days", "offence_id"], ignore_index=True)[columns]
@@ -164,10 +161,18 @@ def reoffence_days(
     --------
     >>> reoffence_days(records.engine, records.tables, moments, profile, date(2022, 6, 30))  # doctest: +SKIP
     """
-    windows = observation_windows(tables, moments, profile, extract_date)
-    dated = dated_offences(windows, offences_once(tables["offences"]), profile, profile.lag_days)
-    found = engine.frame(dated.filter(dated["is_counted"]).select("moment", days="day"))
+    found = engine.frame(_counted(tables, moments, profile, extract_date).select("moment", days="day"))
     return found.sort_values(["moment", "days"], ignore_index=True).astype({"moment": "int64", "days": "float64"})
+
+
+def _counted(
+    tables: Mapping[str, ir.Table], moments: ir.Table, profile: Profile, extract_date: date, lag_days: int | None = None
+) -> ir.Table:
+    """Return the offences that are reoffences of a moment, a row each."""
+    lag = profile.lag_days if lag_days is None else lag_days
+    windows = observation_windows(tables, moments, profile, extract_date)
+    dated = dated_offences(windows, offences_once(tables["offences"]), profile, lag)
+    return dated.filter(dated["is_counted"])
 
 
 def _checked(found: pd.DataFrame) -> pd.DataFrame:

@@ -301,7 +301,7 @@ def _times_of(moments: Floats, horizon: float) -> Floats:
 
 
 def _through_weights(design: Design, codes: Indices) -> tuple[Floats | None, Floats | None]:
-    """Return the weights' derivative in their parameters and each cluster's influence on these; None where weights are known."""
+    """Return the weights' derivative in their parameters and the clusters' influence on these; None where weights are known."""
     estimation = design.weighting.estimation
     if estimation is None:
         return None, None
