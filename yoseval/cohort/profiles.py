@@ -6,6 +6,7 @@ There is no such thing as "the reoffending rate": each profile gives its own, an
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 import numpy as np
@@ -73,6 +74,16 @@ class Profile:
         firsts = np.arange("2000-01", "2004-12", dtype="datetime64[M]")
         lengths = (firsts + months).astype("datetime64[D]") - firsts.astype("datetime64[D]")
         return int(lengths.max().astype(np.int64))
+
+    def opens_on(self, index_date: date) -> bool:
+        """Tell whether an index event of this date may open a follow-up.
+
+        Examples
+        --------
+        >>> PROFILES["ni19_local"].opens_on(date(2019, 3, 31)), PROFILES["ni19_local"].opens_on(date(2019, 4, 1))
+        (True, False)
+        """
+        return index_date.month in self.index_months
 
 
 # MEASURES 1. A conviction that is not custody is a first-tier or community disposal; a caution is a pre-court one.

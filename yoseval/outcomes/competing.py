@@ -9,6 +9,7 @@ import numpy as np
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.models.fine_gray import fit_fine_gray
 from yoseval.models.incidence import cumulative_incidence, incidence_at, incidence_influence
+from yoseval.outcomes.arm_contrasts import ArmMean, difference
 from yoseval.outcomes.survival import hazard_ratio, require_events
 from yoseval.outcomes.types import Contrast
 
@@ -47,12 +48,7 @@ def incidence_difference(time: Floats, cause: Indices, treated: Flags, weight: F
     ----------
     aalenjohansen1978 : Aalen and Johansen (1978), Scandinavian Journal of Statistics 5(3), 141-150.
     """
-    levels, influence = [], []
-    for arm in (treated, ~treated):
-        own = weight * arm
-        levels.append(float(incidence_at(cumulative_incidence(time, cause, own), 1, np.array([horizon]))[0]))
-        influence.append(incidence_influence(time, cause, own, horizon))
-    return Contrast(levels[0] - levels[1], influence[0] - influence[1], levels[0], levels[1])
+    return difference(*(_incidence(time, cause, weight * arm, horizon) for arm in (treated, ~treated)))
 
 
 def cause_specific_ratio(time: Floats, cause: Indices, treated: Flags, weight: Floats, horizon: float) -> Contrast:
@@ -109,3 +105,8 @@ def subdistribution_ratio(time: Floats, cause: Indices, treated: Flags, weight: 
     require_events(time, cause == 1, treated, weight, horizon)
     fit = fit_fine_gray(np.minimum(time, horizon), seen, treated[:, None].astype(np.float64), weight)
     return Contrast(float(fit.coefficients[0]), fit.influence[:, 0], np.nan, np.nan)
+
+
+def _incidence(time: Floats, cause: Indices, weight: Floats, horizon: float) -> ArmMean:
+    level = float(incidence_at(cumulative_incidence(time, cause, weight), 1, np.array([horizon]))[0])
+    return ArmMean(level, incidence_influence(time, cause, weight, horizon))

@@ -26,6 +26,7 @@ from yoseval.models.curves import (
 )
 from yoseval.models.incidence import clustered_incidence_variance, cumulative_incidence, incidence_at
 from yoseval.models.intervals import limits
+from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_ratio
 from yoseval.outcomes.clusters import cluster_codes, degrees_of_freedom
 from yoseval.outcomes.contrast import Sample, align_followup
 from yoseval.outcomes.types import Contrast, FollowUp
@@ -66,12 +67,7 @@ def survival_difference(time: Floats, event: Flags, treated: Flags, weight: Floa
     ----------
     hernan2020 : Hernán and Robins (2020), Causal Inference: What If, section 17.1.
     """
-    levels, influence = [], []
-    for arm in (treated, ~treated):
-        own = weight * arm
-        levels.append(float(survival_at(kaplan_meier(time, event, own), np.array([horizon]))[0]))
-        influence.append(survival_influence(time, event, own, horizon))
-    return Contrast(levels[0] - levels[1], influence[0] - influence[1], levels[0], levels[1])
+    return difference(*(_free_at(time, event, weight * arm, horizon) for arm in (treated, ~treated)))
 
 
 def restricted_mean_difference(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
@@ -101,12 +97,7 @@ def restricted_mean_difference(time: Floats, event: Flags, treated: Flags, weigh
     ----------
     royston2013 : Royston and Parmar (2013), BMC Medical Research Methodology 13:152.
     """
-    means, influence = [], []
-    for arm in (treated, ~treated):
-        own = weight * arm
-        means.append(restricted_mean(kaplan_meier(time, event, own), horizon))
-        influence.append(restricted_mean_influence(time, event, own, horizon))
-    return Contrast(means[0] - means[1], influence[0] - influence[1], means[0], means[1])
+    return difference(*(_mean_time(time, event, weight * arm, horizon) for arm in (treated, ~treated)))
 
 
 def restricted_mean_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
@@ -133,13 +124,10 @@ def restricted_mean_ratio(time: Floats, event: Flags, treated: Flags, weight: Fl
     ----------
     royston2013 : Royston and Parmar (2013), BMC Medical Research Methodology 13:152.
     """
-    apart = restricted_mean_difference(time, event, treated, weight, horizon)
-    means = np.where(treated, apart.treated_value, apart.comparison_value)
-    if not (means > 0).all():
+    means = [_mean_time(time, event, weight * arm, horizon) for arm in (treated, ~treated)]
+    if min(mean.value for mean in means) <= 0.0:
         raise EstimationError("A ratio needs some time without the outcome in both arms.", "Choose the difference.")
-    influence = np.where(treated, apart.influence, -apart.influence) / means
-    value = float(np.log(apart.treated_value / apart.comparison_value))
-    return Contrast(value, np.where(treated, influence, -influence), apart.treated_value, apart.comparison_value)
+    return log_ratio(*means)
 
 
 def hazard_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Contrast:
@@ -172,6 +160,16 @@ def hazard_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, hor
     require_events(time, event, treated, weight, horizon)
     fit = fit_cox(np.minimum(time, horizon), event & (time <= horizon), treated[:, None].astype(np.float64), weight)
     return Contrast(float(fit.coefficients[0]), fit.influence[:, 0], np.nan, np.nan)
+
+
+def _free_at(time: Floats, event: Flags, weight: Floats, horizon: float) -> ArmMean:
+    level = float(survival_at(kaplan_meier(time, event, weight), np.array([horizon]))[0])
+    return ArmMean(level, survival_influence(time, event, weight, horizon))
+
+
+def _mean_time(time: Floats, event: Flags, weight: Floats, horizon: float) -> ArmMean:
+    mean = restricted_mean(kaplan_meier(time, event, weight), horizon)
+    return ArmMean(mean, restricted_mean_influence(time, event, weight, horizon))
 
 
 def require_events(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> None:
