@@ -1,5 +1,6 @@
 """Coarsen what would give single children away: curves to blocks of events, histograms to bins that hold enough."""
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
-from yoseval.reporting.amounts import SCALES
+from yoseval.reporting.amounts import MINUS, SCALES
+
+_PER_100 = re.compile(rf"([+{MINUS}])(\d+\.\d)(?!\d)")
 
 _YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12}
 
@@ -103,6 +106,17 @@ def telling_answers(checks: pd.DataFrame, estimates: pd.DataFrame, hidden: Flags
         told |= {(*key, c) for c in (_check_of(row, primary.loc[[key]].iloc[0]) if key in primary.index else ())}
     found: Flags = np.array([k in told for k in checks[["programme", "outcome", "check"]].itertuples(index=False, name=None)])
     return found.astype(bool)
+
+
+def whole_per_100(text: str) -> str:
+    """Round the numbers per 100 of an answer, which carry a sign and one decimal, to whole ones.
+
+    Examples
+    --------
+    >>> whole_per_100("it is −15.2 per 100 (−28.7 to +0.3)")
+    'it is −15 per 100 (−29 to +0)'
+    """
+    return _PER_100.sub(lambda found: f"{found[1]}{float(found[2]):.0f}", text)
 
 
 def _check_of(row: dict[Hashable, Any], primary: pd.Series) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
 from yoseval.reporting.amounts import SCALES, is_per_100
-from yoseval.reporting.coarsen import differs_by_few, merged_bins, stepped_curve, telling_answers
+from yoseval.reporting.coarsen import differs_by_few, merged_bins, stepped_curve, telling_answers, whole_per_100
 from yoseval.reporting.disclosure_designs import Sizes, hidden_kept, lost_of_candidates, telling_reasons, told_by_balance
 from yoseval.reporting.policies import Policy, SafeFrames
 from yoseval.reporting.suppression import hidden_flow, is_small, with_sisters
@@ -89,6 +89,7 @@ PORTFOLIO_FRAMES = ("programme_covariance",)
 #: Steps of a correlation that is shown: a few children who are shared move it by less.
 CORRELATION_STEP = 0.05
 
+_ROUNDED_TO = 2  # decimals of rates that would otherwise give a size away
 _ARM_COUNTS = ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison"]
 _RESULTS = ["treated_value", "comparison_value", "estimate", "std_error", "conf_low", "conf_high", "p_value", "p_adjusted"]
 _ESTIMATE_RESULTS = [*_RESULTS, "df", "interval"]
@@ -133,10 +134,10 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
         _round_counts(draft, _ARM_COUNTS, policy)
         on_rates = frame["measure"].isin([m for m in SCALES if is_per_100(m)]).to_numpy()
         rates = [c for c in columns if c not in _NOT_RATES]
-        draft.frame.loc[told & on_rates, rates] = draft.frame.loc[told & on_rates, rates].round(2)
+        draft.frame.loc[told & on_rates, rates] = draft.frame.loc[told & on_rates, rates].round(_ROUNDED_TO)
         # Ratios and times stay as they are; the shares or numbers of the arms beside them do not.
         arms = ["treated_value", "comparison_value"]
-        draft.frame.loc[told, arms] = draft.frame.loc[told, arms].round(2)
+        draft.frame.loc[told, arms] = draft.frame.loc[told, arms].round(_ROUNDED_TO)
         if policy.rate_decimals is not None:
             draft.frame.loc[on_rates, rates] = draft.frame.loc[on_rates, rates].round(policy.rate_decimals)
             _round_rates(draft, arms, policy)
@@ -292,10 +293,14 @@ def _curves(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
 
 def _checks(frame: pd.DataFrame, policy: Policy, frames: Frames) -> _Draft:
     draft = _start(frame)
-    effects = _effects(_ESTIMATE_RESULTS)(frames["estimates"], policy, frames)
-    draft.hide(
-        telling_answers(frame, frames["estimates"], effects.hidden["estimate"].to_numpy(dtype=bool)), ["value", "answer"]
-    )
+    hidden = _effects(_ESTIMATE_RESULTS)(frames["estimates"], policy, frames).hidden
+    draft.hide(telling_answers(frame, frames["estimates"], hidden["estimate"].to_numpy(dtype=bool)), ["value", "answer"])
+    # What is rounded in the frame of estimates, as its degrees of freedom are hidden, is no finer in words.
+    rounded = telling_answers(frame, frames["estimates"], hidden["df"].to_numpy(dtype=bool))
+    if policy.rate_decimals is not None and policy.rate_decimals <= _ROUNDED_TO:
+        rounded = np.ones(len(frame), dtype=bool)
+    for column in ("value", "answer"):
+        draft.frame.loc[rounded, column] = draft.frame.loc[rounded, column].map(whole_per_100)
     return draft
 
 

@@ -626,6 +626,32 @@ def test_checks_on_safe_estimates_are_shown():
     assert not safe("checks", check_rows(), estimates=estimates)[1].any(axis=None)
 
 
+IN_WORDS = "it is −15.2 per 100 (−28.7 to +0.3), with a factor of 1.34 after 182.5 days"
+ROUNDED = "it is −15 per 100 (−29 to +0), with a factor of 1.34 after 182.5 days"
+
+
+def test_a_check_is_no_finer_in_words_than_the_estimate_it_made_in_figures():
+    # 97 of 100 that were read would say that three were lost: the row keeps whole numbers per 100 only.
+    rows = [effect(df=99.0), effect(role="check", method="overlap", n_treated=97, df=96.0)]
+    checks = check_rows().assign(answer=IN_WORDS)
+
+    frame, hidden = safe("checks", checks, estimates=make_frame("estimates", pd.DataFrame(rows)))
+
+    by_check = frame.set_index("check")["answer"]
+    assert not hidden["answer"].any()
+    assert set(by_check[by_check == ROUNDED].index) == {"other_designs", "hidden_bias"}
+    assert set(by_check[by_check != ROUNDED]) == {IN_WORDS}
+
+
+@pytest.mark.parametrize(("name", "answer"), [("dfe", ROUNDED), ("opensafely", IN_WORDS), ("local", IN_WORDS)])
+def test_checks_are_as_fine_in_words_as_the_policy_lets_rates_be(name, answer):
+    estimates = make_frame("estimates", pd.DataFrame([effect(df=99.0)]))
+
+    frame, _ = safe("checks", check_rows().assign(answer=IN_WORDS), POLICIES[name], estimates=estimates)
+
+    assert set(frame["answer"]) == {answer}
+
+
 # ---- rounding
 
 
