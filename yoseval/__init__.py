@@ -33,7 +33,7 @@ _NAMES = {
     "SimulatedProgramme": "cohort.simulate",
     # cohort and design, blind to outcomes
     "build_trials": "cohort.trials",
-    "BuiltTrial": "cohort.trials",
+    "BuiltTrial": "cohort.built_trial",
     "observe_trials": "outcomes.recorded",
     "Cohort": "cohort.build",
     "Study": "cohort.protocol",
@@ -62,7 +62,7 @@ _NAMES = {
     "estimate_imputed_effect": "outcomes.imputed",
     "bootstrap_effect": "evaluation.bootstrap",
     "Bootstrap": "evaluation.bootstrap",
-    "estimate_instrument": "outcomes.instrument",
+    "two_stage_least_squares": "outcomes.instrument",
     "exact_set_test": "outcomes.exact_tests",
     "permutation_test": "outcomes.exact_tests",
     "survival_curves": "outcomes.survival",

@@ -19,7 +19,7 @@ COLUMNS: Mapping[str, Column] = {
     "outcome": Column("text", "name of the outcome in the study file"),
     "measure": Column("text", "name of the measure: a key of MEASURES, or a code of the frame jdl"),
     "method": Column("text", "name of the design's method, or unadjusted"),
-    "estimand": Column("text", "whom the effect is about: ATT, ATC, ATE, ATO, ATM, or a renamed target"),
+    "estimand": Column("text", "whom the effect is about: ATT, ATC, ATE, ATO, ATM, LATE, or a renamed target"),
     "role": Column("text", "primary, secondary or check"),
     "adjustment": Column("text", "model of the outcome on top of the design, a key of ADJUSTMENTS; none = the design alone"),
     "arm": Column("text", "treated or comparison"),

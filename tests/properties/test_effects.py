@@ -35,10 +35,11 @@ def sample(seed, n=12):
     return time, event, treated, rng.uniform(0.3, 3.0, n)
 
 
-def contrast(name, given_sample):
+def contrast(name, given_sample, offered=None):
     time, event, treated, weight = given_sample
     fields = {"time": time, "event": event, "counts": two_events(time, event), "severity": worst(time, event)}
     fields |= {"days_at_risk": time, "cause": event.astype(np.int64)}
+    fields |= {"instrument": 2.0 * (treated if offered is None else offered) + time % 2, "covariates": np.empty((time.size, 0))}
     return MEASURES[name].leaf(*(fields[field] for field in MEASURES[name].takes), treated, weight, HORIZON)
 
 
@@ -84,7 +85,7 @@ def test_the_order_of_rows_changes_nothing(name, seed):
 def test_swapped_arms_flip_the_sign(name, seed):
     time, event, treated, weight = sample(seed)
 
-    plain, swapped = contrast(name, (time, event, treated, weight)), contrast(name, (time, event, ~treated, weight))
+    plain, swapped = (contrast(name, (time, event, started, weight), treated) for started in (treated, ~treated))
 
     assert swapped.value == pytest.approx(-plain.value, abs=1e-9)
     np.testing.assert_allclose(swapped.influence, -plain.influence, atol=1e-9)
@@ -185,7 +186,7 @@ def test_shuffled_files_give_the_same_estimate(name, seed):
     time, event, treated, weight = sample(seed, n=24)
     frame = pd.DataFrame({"id": [f"c{i}" for i in range(24)], "treated": treated.astype(int), "event": event.astype(int)})
     frame = frame.assign(time=time, weight=weight, x=np.arange(24), count=3 * event, end=HORIZON, severity=worst(time, event))
-    frame = frame.assign(days=time, cause=event.astype(int))
+    frame = frame.assign(days=time, cause=event.astype(int), open=2.0 * treated + np.arange(24) % 3)
     shuffled = frame.sample(frac=1.0, random_state=seed % 2**31)
 
     plain, moved = estimate(frame, name), estimate(shuffled, name)
@@ -196,7 +197,7 @@ def test_shuffled_files_give_the_same_estimate(name, seed):
 
 
 def estimate(frame, name):
-    cohort = Cohort.from_frame(frame, treated="treated", id="id", covariates=["x"])
+    cohort = Cohort.from_frame(frame, treated="treated", id="id", covariates=["x"], instrument="open")
     weight = frame.set_index("id").loc[cohort.units["unit_id"], "weight"].to_numpy()
     weighting = Weighting(weight, np.full(24, -1), np.full(24, 0.5), "ATT")
     design = Design(cohort, "overlap", {}, weighting, "ATT", cohort.attrition)

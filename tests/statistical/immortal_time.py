@@ -15,11 +15,12 @@ from ibis.expr import types as ir
 
 from yoseval.arrays import AnyArray, Flags, Indices, Texts
 from yoseval.cohort.build import Cohort
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.design_section import DesignSection
 from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import Study
 from yoseval.cohort.sections import StudyFile
-from yoseval.cohort.trials import BuiltTrial, build_trials
+from yoseval.cohort.trials import build_trials
 from yoseval.design.cloning import clone_design
 from yoseval.design.methods import build_design
 from yoseval.errors import YosevalError

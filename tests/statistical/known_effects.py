@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.protocol import Study, read_study
-from yoseval.cohort.trials import BuiltTrial, build_trials
+from yoseval.cohort.trials import build_trials
 from yoseval.design.balance import assess_balance
 from yoseval.design.methods import build_design
 from yoseval.design.types import Design

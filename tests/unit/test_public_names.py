@@ -66,7 +66,6 @@ NAMES = [
     "entry_notes",
     "estimate_effect",
     "estimate_imputed_effect",
-    "estimate_instrument",
     "evaluate_portfolio",
     "evaluate_programme",
     "exact_set_test",
@@ -127,6 +126,7 @@ NAMES = [
     "tie_sensitivity",
     "time_lost",
     "time_lost_influence",
+    "two_stage_least_squares",
     "weighted_gray_test",
     "write_simulation",
 ]

@@ -50,6 +50,9 @@ class Cohort:
     cluster : str
         A column of ``units`` that names the taught group or the area in which children are dependent; empty where none was
         declared. A unit without a value is in no group.
+    instrument : str
+        A column of ``units`` with numbers that change who starts, and the outcome by no other way; empty where none was
+        declared. Only the measure of that name uses it.
     coding : Coding, optional
         The covariates of ``units`` as they were coded before, so that it is not done twice.
     """
@@ -61,6 +64,7 @@ class Cohort:
     randomised: bool = False
     history: str = ""
     cluster: str = ""
+    instrument: str = ""
     coding: Coding | None = None
 
     @classmethod
@@ -76,6 +80,7 @@ class Cohort:
         randomised: bool = False,
         history: str = "",
         cluster: str = "",
+        instrument: str = "",
     ) -> "Cohort":
         """Build a cohort from any data frame.
 
@@ -99,6 +104,8 @@ class Cohort:
             A covariate on which the prognostic score is fitted.
         cluster : str
             Column that names taught groups or areas in which children are dependent.
+        instrument : str
+            Column of numbers for the measure ``instrument``, such as whether the programme could be started.
 
         Raises
         ------
@@ -111,7 +118,7 @@ class Cohort:
         >>> Cohort.from_frame(frame, treated="started", covariates=["age"]).treated.sum()
         np.int64(1)
         """
-        own = [*covariates, *exact, *([cluster] if cluster else [])]
+        own = [*covariates, *exact, *(c for c in (cluster, instrument) if c)]
         _require_columns(frame, [c for c in (treated, id, *own) if c is not None])
         refuse_reserved(own)
         identities = _identities(frame, id)
@@ -119,7 +126,7 @@ class Cohort:
         units = pd.DataFrame({"unit_id": identities, "person_id": identities, "treated": _as_flags(frame[treated]), **columns})
         flow = starting_flow(programme, units["treated"].to_numpy(dtype=bool))
         ordered = in_content_order(units, tuple(covariates))
-        return cls(programme, ordered, tuple(covariates), flow, randomised, history, cluster)
+        return cls(programme, ordered, tuple(covariates), flow, randomised, history, cluster, instrument)
 
     @property
     def treated(self) -> Flags:

@@ -32,6 +32,10 @@ PropensityName = Literal["logit", "firth", "ridge", "boosting"]
 VarianceName = Literal["auto", "sandwich", "jackknife", "cr2", "abadie_imbens"]
 
 
+#: The instrument that records hold by themselves.
+CALENDAR = "calendar"
+
+
 class DesignSection(StrictSection):
     """``[design]``: how the comparison is made, and within which ``subgroups`` of the covariates its balance is shown."""
 
@@ -42,6 +46,8 @@ class DesignSection(StrictSection):
     history: str = ""
     # The column of taught groups or areas within which children are dependent, and the variance of effects.
     cluster: str = ""
+    # The column of an instrument for who starts; of records "calendar", the days on which the programme could be started.
+    instrument: str = ""
     variance: VarianceName = "auto"
     max_smd: Annotated[float, Field(gt=0, le=0.25)] = 0.10
     missing: Literal["category", "multiple_imputation"] = "category"
@@ -114,8 +120,9 @@ class DesignSection(StrictSection):
 
     @property
     def carried(self) -> tuple[str, ...]:
-        """Columns that units have beside the covariates: those matched exactly, and the one that names groups."""
-        return (*self.exact, self.cluster) if self.cluster else self.exact
+        """Columns that units have beside the covariates: those matched exactly, that of groups and that of an instrument."""
+        of_calendar = self.instrument in ("", CALENDAR)
+        return (*self.exact, *([self.cluster] if self.cluster else []), *([] if of_calendar else [self.instrument]))
 
     @field_validator("min_controls", "max_controls")
     @classmethod

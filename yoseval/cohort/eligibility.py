@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 from ibis.expr import types as ir
 
-from yoseval.arrays import AnyArray, Flags, Indices
+from yoseval.arrays import AnyArray, Flags, Floats, Indices
 from yoseval.cohort.exposure import NEVER, Candidates
 from yoseval.cohort.protocol import TrialProtocol
+from yoseval.cohort.sections import TimeZeroSection
 from yoseval.records.engine import Engine
 from yoseval.records.scoring.delivery_steps import is_given
+
+CLOSED = "the programme could not be started then"
+"""The one criterion that is about the programme and not about the child."""
 
 _EPOCH = np.datetime64("1970-01-01", "D")
 
@@ -157,7 +161,7 @@ def criteria(
             (exit_day <= zero) | (zero > extract_day),
         ),
         ("eligibility", "in custody at time zero", known.in_custody),
-        ("eligibility", "the programme could not be started then", _unavailable(zero, rule.days, rule.rule, menu)),
+        ("eligibility", CLOSED, open_share(zero, rule, menu) == 0.0),
         ("time zero", _misfit(protocol), ~candidates.fits),
         ("time zero", "a new offence between the index event and time zero", _trouble(protocol, known)),
         (
@@ -215,16 +219,37 @@ def _outside(age: Indices, menu: Menu) -> Flags:
     return outside
 
 
-def _unavailable(zero: Indices, days: int, rule: str, menu: Menu) -> Flags:
-    """Tell where no spell of the programme's calendar meets the days in which it could have been started."""
+def open_share(zero: Indices, rule: TimeZeroSection, menu: Menu) -> Floats:
+    """Tell on which share of the days in which each could have started the programme its calendar was open.
+
+    Parameters
+    ----------
+    zero : (m,) integers
+        Days of time zero.
+    rule : TimeZeroSection
+        Its days lie before time zero (landmark), after it (grace, copies), or are time zero alone (nested).
+    menu : Menu
+        The spells of the calendar; 1 for all where it has none.
+
+    Returns
+    -------
+    (m,) floats
+        Between 0 and 1.
+    """
     if not menu.spells:
-        return np.zeros(zero.size, dtype=bool)
-    first = zero - days if rule == "landmark" else zero
-    last = zero + days if rule in ("grace", "clone_censor") else zero
-    meets = np.zeros(zero.size, dtype=bool)
-    for opens, closes in menu.spells:
-        meets |= (opens <= last) & (closes >= first)
-    return ~meets
+        return np.ones(zero.size)
+    first = zero - rule.days if rule.rule == "landmark" else zero
+    last = zero + rule.days if rule.rule in ("grace", "clone_censor") else zero
+    days = np.zeros(zero.size, dtype=np.int64)
+    reached = np.full(zero.size, np.iinfo(np.int64).min)
+    # Spells may overlap: each counts from where the one before it ended.
+    for opens, closes in sorted(menu.spells):
+        begins = np.maximum(np.maximum(first, opens), reached)
+        ends = np.minimum(last, closes) + 1
+        days += np.maximum(ends - begins, 0)
+        reached = np.maximum(reached, closes + 1)
+    share: Floats = days / (last - first + 1)
+    return share
 
 
 def _misfit(protocol: TrialProtocol) -> str:

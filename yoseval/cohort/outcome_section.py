@@ -34,6 +34,7 @@ MeasureName = Literal[
     "severity_odds",
     "win_ratio",
     "cure_fraction_difference",
+    "instrument",
 ]
 
 

@@ -47,6 +47,10 @@ class PreparedFile:
         """Return the cohort of one programme, as ``read_cohort``."""
         return read_cohort(self, protocol)
 
+    def instrument_cohort(self, protocol: TrialProtocol) -> Cohort:
+        """Return the units with which the measure ``instrument`` is estimated: the same."""
+        return self.cohort(protocol)
+
     def shares_not_recorded(self, protocol: TrialProtocol) -> dict[str, float]:
         """Return which share of the file each covariate of a protocol is not recorded for."""
         return {c: self.not_recorded[c] / len(self.unit_id) for c in protocol.design.covariates}
@@ -130,6 +134,7 @@ def read_cohort(prepared: PreparedFile, protocol: TrialProtocol) -> Cohort:
         randomised=design.method == "randomised",
         history=design.history,
         cluster=design.cluster,
+        instrument=design.instrument,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from yoseval.cohort.design_section import DesignSection
+from yoseval.cohort.design_section import CALENDAR, DesignSection
 from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.strict_section import StrictSection, did_you_mean
 from yoseval.records.schema import DISPOSALS
@@ -140,6 +140,19 @@ class StudyFile(StrictSection):
         if len(set(keys)) < len(keys):
             raise ValueError("two outcomes have the same name and measure")
         return outcomes
+
+    @model_validator(mode="after")
+    def _instrument_that_is_heard(self) -> "StudyFile":
+        asked = [o.measure == "instrument" for o in self.outcomes]
+        if asked[0]:
+            raise ValueError("measure = 'instrument' is about other children than any design: it cannot be the first outcome")
+        if any(asked) and not self.design.instrument:
+            raise ValueError("measure = 'instrument' needs the column of an instrument: give instrument in [design]")
+        if self.design.instrument and not any(asked):
+            raise ValueError("instrument in [design] has no effect without an outcome with measure = 'instrument'")
+        if (self.design.instrument == CALENDAR) != (self.study.records is not None) and self.design.instrument:
+            raise ValueError("instrument = 'calendar' belongs to studies of records, a column to those of a cohort file")
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> "StudyFile":

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 from ibis.expr import types as ir
 
-from yoseval.arrays import AnyArray, Flags, Indices
+from yoseval.arrays import AnyArray, Flags, Floats, Indices
 from yoseval.cohort.baseline.menu import baseline_frame, check_names
 from yoseval.cohort.baseline.programmes import open_programmes
-from yoseval.cohort.build import Cohort, in_content_order, next_step, refuse_reserved, starting_flow
-from yoseval.cohort.eligibility import Criterion, Known, Menu, criteria, days_of, state_frame
+from yoseval.cohort.build import in_content_order, next_step, refuse_reserved, starting_flow
+from yoseval.cohort.built_trial import CONCURRENT, OPEN, BuiltTrial, covariates_of
+from yoseval.cohort.design_section import CALENDAR
+from yoseval.cohort.eligibility import CLOSED, Criterion, Known, Menu, criteria, days_of, open_share, state_frame
 from yoseval.cohort.entries import STARTED, entries_frame, make_entries, menu_frame
 from yoseval.cohort.exposure import NEVER, Candidates, Entries, line_up
 from yoseval.cohort.index import children_frame
@@ -24,67 +26,11 @@ from yoseval.cohort.licence import require_licence
 from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study, TrialProtocol
 from yoseval.cohort.sections import EligibilitySection, TimeZeroSection
-from yoseval.errors import DataError, DesignError
+from yoseval.errors import DataError
 from yoseval.records.calendar import add_months
 from yoseval.records.records import Records
 
-CONCURRENT = "concurrent_programmes"
 _SPAN = np.int64(2**32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BuiltTrial:
-    """One programme's trial before it is designed.
-
-    Parameters
-    ----------
-    protocol : TrialProtocol
-        What is fixed, with the programme's name from the register.
-    units : DataFrame
-        ``unit_id``, ``person_id``, ``treated``, ``time_zero`` and ``index_date`` (days since 1970), then the covariates: the
-        eligible units in the order of their content.
-    flow : DataFrame
-        The public frame ``attrition``, from everybody in the extract to the eligible.
-    candidates : DataFrame
-        Everybody, one row a candidate: ``person_id``, ``treated``, ``time_zero`` (days since 1970), ``stage`` and ``reason`` of
-        the loss (empty = eligible), ``immature_only`` (lost for nothing but an unfinished follow-up), and what is known of
-        all: ``birth`` (days since 1970), ``sex``, ``area``, ``n_events``.
-    others : DataFrame
-        ``unit_id``, ``treated`` and ``programme``: other programmes that an eligible unit was on at time zero.
-    """
-
-    protocol: TrialProtocol
-    units: pd.DataFrame
-    flow: pd.DataFrame
-    candidates: pd.DataFrame
-    others: pd.DataFrame
-
-    def cohort(self, protocol: TrialProtocol) -> Cohort:
-        """Return the eligible units as a cohort.
-
-        Parameters
-        ----------
-        protocol : TrialProtocol
-            That of the trial.
-
-        Raises
-        ------
-        DesignError
-            If nobody started, or there is nobody to compare with.
-        """
-        treated = self.units["treated"].to_numpy(dtype=bool)
-        if not treated.any():
-            raise DesignError("Nobody who was eligible started the programme.", "The flow says where they were lost.")
-        if treated.all():
-            raise DesignError("Nobody is left to compare with.", "The flow says where they were lost.")
-        design = protocol.design
-        units = self.units.drop(columns=["time_zero", "index_date"])
-        names, is_random = covariates_of(protocol), design.method == "randomised"
-        return Cohort(protocol.programme, units, names, self.flow, is_random, design.history, design.cluster)
-
-    def shares_not_recorded(self, protocol: TrialProtocol) -> dict[str, float]:
-        """Return which share of the units each covariate of the protocol is not recorded for."""
-        return {c: float(self.units[c].isna().mean()) for c in covariates_of(protocol)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,23 +43,16 @@ class _Sketch:
     entries: Entries
     candidates: Candidates
 
+    @property
+    def asks_calendar(self) -> bool:
+        """True where the study takes the programme's calendar as an instrument."""
+        return self.protocol.design.instrument == CALENDAR
 
-def covariates_of(protocol: TrialProtocol) -> tuple[str, ...]:
-    """Return the declared covariates and those that the rules of time zero need.
-
-    Sequential trials have to be alike in how long children had waited; where a new offence before time zero excludes
-    nobody, or other programmes are adjusted for, these are balanced too.
-    """
-    zero = protocol.time_zero
-    if zero is None:
-        return protocol.design.covariates
-    sequential, late = zero.rule == "nested", zero.rule in ("nested", "landmark")
-    needed = (
-        ("days_since_index", sequential),
-        ("offences_since_index", late and zero.new_offence == "adjust"),
-        (CONCURRENT, zero.concurrent == "adjust"),
-    )
-    return tuple(dict.fromkeys([*protocol.design.covariates, *(name for name, is_needed in needed if is_needed)]))
+    @property
+    def open_share(self) -> Floats:
+        """Return on which share of the days in which each candidate could have started the calendar was open."""
+        assert self.protocol.time_zero is not None  # the study is one of records
+        return open_share(self.candidates.time_zero, self.protocol.time_zero, self.menu)
 
 
 def build_trials(
@@ -283,15 +222,27 @@ def mature_days(time_zero: Indices, months: int) -> Indices:
 def _with_covariates(
     records: Records, sketches: Sequence[_Sketch], judged: Sequence[list[Criterion]], found: Sequence[Known]
 ) -> tuple[BuiltTrial, ...]:
-    eligible = [~np.any([c.fails for c in own], axis=0) for own in judged]
+    eligible = [_passed(own) for own in judged]
+    wider = [_but_for_calendar(own) if s.asks_calendar else own for s, own in zip(sketches, judged, strict=True)]
     names = list(dict.fromkeys(c for s in sketches for c in (*covariates_of(s.protocol), *s.protocol.design.carried)))
-    moments, places = _moments(records, sketches, eligible, "eligible_moments")
+    moments, places = _moments(records, sketches, [_passed(own) for own in wider], "eligible_moments")
     frame = baseline_frame(records.engine, records.tables, moments, [c for c in names if c != CONCURRENT])
     others = records.engine.frame(open_programmes(records.tables, moments))
-    return tuple(
-        _built(sketch, own, place, frame, others, known)
-        for sketch, own, place, known in zip(sketches, judged, places, found, strict=True)
-    )
+    built = []
+    for sketch, own, wide, kept, place, known in zip(sketches, judged, wider, eligible, places, found, strict=True):
+        trial = _built(sketch, own, np.where(kept, place, -1), frame, others, known)
+        twin = _built(sketch, wide, place, frame, others, known) if sketch.asks_calendar else None
+        built.append(replace(trial, with_closed=twin))
+    return tuple(built)
+
+
+def _but_for_calendar(judged: list[Criterion]) -> list[Criterion]:
+    return [c for c in judged if c.reason != CLOSED]
+
+
+def _passed(judged: list[Criterion]) -> Flags:
+    passed: Flags = ~np.any([c.fails for c in judged], axis=0)
+    return passed
 
 
 def _built(
@@ -305,6 +256,7 @@ def _built(
     wanted = dict.fromkeys([*names, *protocol.design.carried])
     columns = {c: frame[c].to_numpy()[place[kept]] for c in wanted if c != CONCURRENT}
     columns |= {CONCURRENT: _how_many(known.others_open[kept])} if CONCURRENT in wanted else {}
+    opened = {OPEN: sketch.open_share[kept]} if sketch.asks_calendar else {}
     units = pd.DataFrame(
         {
             "unit_id": ids[kept],
@@ -313,6 +265,7 @@ def _built(
             "time_zero": candidates.time_zero[kept],
             "index_date": sketch.entries.index[candidates.child[kept]],
             **{c: columns[c] for c in wanted},
+            **opened,
         }
     )
     ordered = in_content_order(units, names)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.types import Design
 from yoseval.evaluation.coexposure import coexposure_of_records
 from yoseval.evaluation.losses import lost_frame

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Indices
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.entries import STARTED, entries_frame, menu_frame
 from yoseval.cohort.licence import LOOKS_AHEAD
-from yoseval.cohort.trials import BuiltTrial
 from yoseval.frames import join_frames, make_frame
 from yoseval.records.records import Records
 

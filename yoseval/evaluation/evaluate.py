@@ -92,7 +92,8 @@ def gather_evidence(source: OutcomeSource, trial: EmulatedTrial, *, seed: int = 
     faults: list[tuple[int, EstimationError]] = []
     for position, section in enumerate(trial.protocol.outcomes):
         try:
-            outcomes.append(_one_outcome(source, trial, settled, others, section, seed=seed, primary=position == 0))
+            own = trial.instrumented if section.measure == "instrument" and trial.instrumented is not None else settled
+            outcomes.append(_one_outcome(source, trial, own, others, section, seed=seed, primary=position == 0))
         except EstimationError as problem:
             faults.append((position, problem))
     reasons = list(trial.reasons)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import AnyArray, Flags, Floats
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.covariates import NOT_RECORDED
 from yoseval.cohort.eligibility import completed_years
 from yoseval.cohort.exposure import NEVER
-from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.spreads import largest_values, real_difference, standard_deviations, standardise
 from yoseval.design.types import Design
 from yoseval.frames import make_frame

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from yoseval.arrays import Indices
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.entries import STARTED, entries_frame
 from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study
-from yoseval.cohort.trials import BuiltTrial, mature_days
+from yoseval.cohort.trials import mature_days
 from yoseval.evaluation.entered import entered_forms
 from yoseval.evaluation.evaluability import minimum_detectable_difference
 from yoseval.evaluation.readiness import HARDEST_BASE

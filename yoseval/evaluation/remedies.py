@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from yoseval.cohort.trials import BuiltTrial
+from yoseval.cohort.built_trial import BuiltTrial
 
 WAIT = "wait"
 STARTED_LATER = "started_later"

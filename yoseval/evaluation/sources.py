@@ -10,9 +10,10 @@ from typing import Protocol
 
 import pandas as pd
 
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.prepared import programmes_of, read_prepared
 from yoseval.cohort.protocol import Study, TrialProtocol
-from yoseval.cohort.trials import BuiltTrial, build_trials
+from yoseval.cohort.trials import build_trials
 from yoseval.design.types import Design
 from yoseval.evaluation.blind_frames import blind_frames
 from yoseval.evaluation.evaluate import OutcomeSource

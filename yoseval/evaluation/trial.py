@@ -23,6 +23,7 @@ from yoseval.design.imputed import Designs, ImputedDesigns, build_again, build_l
 from yoseval.design.methods import METHODS, build_design, design_digest
 from yoseval.design.reordering import reordered_designs, reorderings_within
 from yoseval.design.types import Design
+from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DesignError, EnvironmentFault, StudyError, UsageError
 from yoseval.evaluation.balance_frames import balance_frames, require_few_values
 from yoseval.evaluation.evaluability import design_reasons
@@ -59,6 +60,8 @@ class EmulatedTrial:
         terms of the first, and is passed only if all pass. Alternatives are then imputed designs as well.
     with_category : Design, optional
         Beside imputations, the same method with 'not recorded' as a category of its own.
+    instrumented : Design, optional
+        Where the study asks for an instrument: its units, all counting alike.
     candidates : DataFrame, optional
         What the design was chosen from: the public frame ``candidates``. Absent where there is no design.
     details : mapping of DataFrame
@@ -76,6 +79,7 @@ class EmulatedTrial:
     reordered: tuple[Design, ...] = ()
     imputed: ImputedDesigns | None = None
     with_category: Design | None = None
+    instrumented: Design | None = None
     candidates: pd.DataFrame | None = None
     details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -91,6 +95,10 @@ class CohortSource(Protocol):
 
     def cohort(self, protocol: TrialProtocol) -> Cohort:
         """Return the units of a programme's trial."""
+        ...
+
+    def instrument_cohort(self, protocol: TrialProtocol) -> Cohort:
+        """Return the units with which the measure ``instrument`` is estimated."""
         ...
 
     def shares_not_recorded(self, protocol: TrialProtocol) -> Mapping[str, float]:
@@ -125,7 +133,7 @@ def design_programme(source: CohortSource, protocol: TrialProtocol) -> EmulatedT
     if few:
         return _without_design(protocol, cohort, few, "")
     try:
-        return _designed(protocol, cohort, _not_recorded(source, protocol))
+        return _designed(protocol, cohort, _not_recorded(source, protocol), _instrumented(source, protocol))
     except DesignError as problem:
         reason = "separation" if "separat" in problem.problem.lower() else "no_overlap"
         return _without_design(protocol, cohort, ("design_failed", reason), str(problem))
@@ -137,7 +145,12 @@ def method_options(protocol: TrialProtocol, method: str) -> Mapping[str, Any]:
     return {name: getattr(section, name) for name in METHODS[method].options if name in section.model_fields_set}
 
 
-def _designed(protocol: TrialProtocol, cohort: Cohort, not_recorded: str) -> EmulatedTrial:
+def _instrumented(source: CohortSource, protocol: TrialProtocol) -> Design | None:
+    """Return the units of an instrument, all counting alike; None where the study asks for none."""
+    return unadjusted_design(source.instrument_cohort(protocol)) if protocol.design.instrument else None
+
+
+def _designed(protocol: TrialProtocol, cohort: Cohort, not_recorded: str, instrumented: Design | None = None) -> EmulatedTrial:
     section = protocol.design
     _require_options_in_use(protocol)
     require_few_values(cohort, section.subgroups)
@@ -150,7 +163,8 @@ def _designed(protocol: TrialProtocol, cohort: Cohort, not_recorded: str) -> Emu
     balance = choice.balance if imputed is None else across_imputations(imputed)
     every = each_of(imputed or design)
     reasons = dict.fromkeys(r for d in every for r in design_reasons(d))
-    locked = [*every, *(d for a in alternatives for d in each_of(a)), *([with_category] if with_category else [])]
+    besides = [d for d in (with_category, instrumented) if d is not None]
+    locked = [*every, *(d for a in alternatives for d in each_of(a)), *besides]
     return EmulatedTrial(
         protocol,
         _digest(protocol, locked),
@@ -170,6 +184,7 @@ def _designed(protocol: TrialProtocol, cohort: Cohort, not_recorded: str) -> Emu
         _reordered(design) if imputed is None else (),
         imputed,
         with_category,
+        instrumented,
         choice.ranking,
         balance_frames(design, section.subgroups),
     )

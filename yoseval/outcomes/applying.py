@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
+from yoseval.cohort.build import Cohort
 from yoseval.design.types import Design
-from yoseval.errors import EstimationError, TooFewEventsError
+from yoseval.design.unadjusted import unadjusted_design
+from yoseval.errors import DataError, EstimationError, TooFewEventsError
 from yoseval.models.intervals import Scale
 from yoseval.outcomes.contrast import Sample, align_followup
 from yoseval.outcomes.types import Contrast, FollowUp
@@ -41,6 +44,8 @@ class Measure:
         Fields of the sample that the leaf gets, in its order; keys of ``FIELDS``.
     shares : str
         Of whom the values of the arms are shares: ``with`` the outcome, ``without`` it; empty where they are none.
+    everybody : bool
+        True where all units of the cohort count alike, whatever the design: the effect is then about others (LATE).
     check : callable or None
         From what the leaf takes and ``treated`` to a note on how the data fit; empty where there is nothing to say.
     """
@@ -54,6 +59,7 @@ class Measure:
     unit: str
     takes: tuple[str, ...] = ("time", "event")
     shares: Literal["", "with", "without"] = ""
+    everybody: bool = False
     check: Callable[..., str] | None = None
 
 
@@ -66,6 +72,7 @@ FIELDS: Mapping[str, str] = {
     "severity": "the worst event of each unit",
     "covariates": "the covariates of each unit",
     "fold": "the part of each child in cross-fitting",
+    "instrument": "an instrument for who starts",
 }
 """What a measure may take, in words."""
 
@@ -76,9 +83,12 @@ def sample_for(measure: Measure, followup: FollowUp, design: Design) -> Sample:
     Raises
     ------
     EstimationError
-        If no unit of an arm has a follow-up.
+        If no unit of an arm has a follow-up, or the measure takes an instrument and the cohort declares none.
     """
+    design = design_for(measure, design)
     sample = _known(measure, align_followup(followup, design))
+    if "instrument" in measure.takes:
+        sample = with_instrument(sample, design.cohort)
     used = sample.weight > 0
     for arm, name in ((design.treated, "treated"), (~design.treated, "comparison")):
         if not (used & arm).any():
@@ -86,16 +96,58 @@ def sample_for(measure: Measure, followup: FollowUp, design: Design) -> Sample:
     return sample
 
 
+def design_for(measure: Measure, design: Design) -> Design:
+    """Return the design that a measure weighs units by: for one about everybody, that which weighs all alike."""
+    return replace(unadjusted_design(design.cohort), estimand="LATE") if measure.everybody else design
+
+
+def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
+    """Return the sample with the cohort's instrument and covariates, without units not followed to the horizon.
+
+    Raises
+    ------
+    EstimationError
+        If the cohort declares no instrument.
+    DataError
+        If the instrument is not a number of each unit.
+    """
+    if not cohort.instrument:
+        raise EstimationError(
+            "The cohort declares no instrument for who starts.",
+            "Name one: instrument = in [design], or Cohort.from_frame(instrument=).",
+        )
+    column = cohort.units[cohort.instrument]
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        raise DataError(
+            f"{int(wrong.sum())} of {len(values)} values of the instrument '{cohort.instrument}' are not numbers.",
+            "Give each unit a number, such as 0 and 1.",
+        )
+    matrix = cohort.matrix()
+    happened = sample.event & (sample.time <= sample.horizon)
+    known = sample.followed & (happened | (sample.time >= sample.horizon))
+    notes = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
+    return replace(
+        sample,
+        weight=np.where(known, sample.weight, 0.0),
+        instrument=values,
+        covariates=matrix.values[:, ~matrix.reference],
+        notes=(*sample.notes, *notes),
+    )
+
+
 def contrast_of(measure: Measure, sample: Sample, treated: Flags) -> Contrast:
     """Compute the contrast on the units used; the influence of the others is 0."""
     used = np.flatnonzero(sample.weight > 0)
     found = _on_units(measure, sample, treated, used, sample.weight[used])
-    influence, by_weight = np.zeros((2, sample.weight.size))
-    influence[used] = found.influence
-    if found.by_weight is None:
-        return replace(found, influence=influence)
-    by_weight[used] = found.by_weight
-    return replace(found, influence=influence, by_weight=by_weight)
+    n = sample.weight.size
+    by_weight = None if found.by_weight is None else _among(found.by_weight, used, n)
+    quotient = found.quotient
+    if quotient is not None:
+        above, below = (_among(v, used, n) for v in (quotient.numerator_influence, quotient.divisor_influence))
+        quotient = replace(quotient, numerator_influence=above, divisor_influence=below)
+    return replace(found, influence=_among(found.influence, used, n), by_weight=by_weight, quotient=quotient)
 
 
 def value_on(measure: Measure, sample: Sample, treated: Flags, rows: Indices, weight: Floats) -> float:
@@ -130,6 +182,13 @@ def fit_notes(measure: Measure, sample: Sample, treated: Flags) -> tuple[str, ..
     used = np.flatnonzero(sample.weight > 0)
     note = measure.check(*_given(measure, sample, used), treated[used])
     return (note,) if note else ()
+
+
+def _among(values: Floats, used: Indices, n: int) -> Floats:
+    """Put values of the units used in the order of all n; the others have 0."""
+    every = np.zeros(n)
+    every[used] = values
+    return every
 
 
 def _known(measure: Measure, sample: Sample) -> Sample:

@@ -97,7 +97,10 @@ def resampler(followup: FollowUp, design: Design, measure: str) -> Resampler:
             "The bootstrap is not valid for nearest neighbours with replacement.",
             "Use the variance of Abadie and Imbens, which is the default there, or match without replacement.",
         )
-    sample = sample_for(require_measure(measure), followup, design)
+    chosen = require_measure(measure)
+    if chosen.everybody:
+        raise UsageError(f"'{measure}' rests on no design that could be built again.", "Use the interval it comes with.")
+    sample = sample_for(chosen, followup, design)
     _, child = np.unique(design.person_id.astype(str), return_inverse=True)
     # Coded once: every replicate takes rows of the same columns.
     coded = Design(

@@ -17,6 +17,7 @@ from yoseval.models.matching_variance import centre_within_strata
 from yoseval.models.variance import correct_for_estimated_weights, effective_size
 from yoseval.outcomes.clusters import cluster_levels, degrees_of_freedom
 from yoseval.outcomes.counts import Counts
+from yoseval.outcomes.quotient import quotient_interval
 from yoseval.outcomes.small_samples import variance_of_certainty
 from yoseval.outcomes.types import Contrast, FollowUp, Recurrences
 from yoseval.outcomes.variances import VARIANCES, Uncertain
@@ -50,6 +51,8 @@ class Sample:
         The design's covariates, for measures that adjust by them.
     fold : (n,) integers or None
         Part of each child's units in cross-fitting, for measures that adjust by it.
+    instrument : (n,) floats or None
+        The instrument that the cohort declares, for the measure that takes it.
     """
 
     time: Floats
@@ -64,6 +67,7 @@ class Sample:
     severity: Floats | None = None
     covariates: Floats | None = None
     fold: Indices | None = None
+    instrument: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +174,7 @@ def infer(
     conf_level : float
         Between 0 and 1.
     variance : str
-        A key of ``VARIANCES``.
+        A key of ``VARIANCES``. A quotient has one of its own, whatever is asked for: see ``quotient_interval``.
     clusters : str, optional
         Column that names groups of dependent units, if not the one that the cohort declares: see ``cluster_levels``.
     of_shares : bool
@@ -198,7 +202,11 @@ def infer(
         raise UsageError(f"'{variance}' is not a variance.", f"Choose one of: {', '.join(VARIANCES)}.")
     degrees_of_freedom(sample.weight, design.treated)  # an error where an arm is too small for any of them
     levels = cluster_levels(design, clusters)
-    found = VARIANCES[variance](Uncertain(contrast, design, sample.weight, sample.followed, levels, recompute))
+    asked = Uncertain(contrast, design, sample.weight, sample.followed, levels, recompute)
+    if contrast.quotient is not None:
+        made, words, notes = quotient_interval(asked, contrast.quotient, conf_level=conf_level)
+        return Inference(made, words, notes)
+    found = VARIANCES[variance](asked)
     if not found.variance > 0:
         raise TooFewEventsError("The outcome does not vary within the arms, so it has no interval.", "Choose another outcome.")
     more = _of_certain_arms(contrast, design.treated, sample.weight) if of_shares else 0.0

@@ -14,13 +14,14 @@ from yoseval.design.types import Design
 from yoseval.errors import UsageError
 from yoseval.models.variance import effective_size
 from yoseval.outcomes.adjusted import AdjustedLeaf, Adjustment, adjustment_note, require_adjustable, with_adjustment
-from yoseval.outcomes.applying import Measure, contrast_of, fit_notes, sample_for, value_on
+from yoseval.outcomes.applying import Measure, contrast_of, design_for, fit_notes, sample_for, value_on
 from yoseval.outcomes.bias_adjustment import adjust_for_bias
 from yoseval.outcomes.binary import odds_ratio, risk_difference, risk_ratio
 from yoseval.outcomes.competing import cause_specific_ratio, incidence_difference, subdistribution_ratio
 from yoseval.outcomes.contrast import Inference, Sample, correct_contrast, infer
 from yoseval.outcomes.counts import mean_count_difference, mean_count_ratio
 from yoseval.outcomes.cured import cure_fraction_difference
+from yoseval.outcomes.instrument import instrument
 from yoseval.outcomes.rates import count_dispersion_note, dispersion_note, rate_ratio
 from yoseval.outcomes.recurrent import ag, lwyy, pwp_gap, pwp_total
 from yoseval.outcomes.severity import severity_odds, win_ratio
@@ -61,6 +62,12 @@ MEASURES: Mapping[str, Measure] = {
         _ratio(severity_odds, "odds ratio of a worse outcome", takes=_OF_WORST),
         _ratio(win_ratio, "win ratio", 1, takes=("severity", "time", "event")),
         _difference(cure_fraction_difference, "difference in the fraction who never have the outcome", benefit=1),
+        _difference(
+            instrument,
+            "difference in risk by an instrument",
+            takes=("time", "event", "instrument", "covariates"),
+            everybody=True,
+        ),
     )
 }
 
@@ -122,6 +129,7 @@ def estimate_effect(
     >>> estimate_effect(followup, design, "risk_difference")  # doctest: +SKIP
     """
     chosen = require_measure(measure)
+    design = design_for(chosen, design)
     if not 0.0 < conf_level < 1.0:
         raise UsageError(f"The confidence level must lie between 0 and 1; it is {conf_level:g}.", "Choose 0.95.")
     sample = sample_for(chosen, followup, design)

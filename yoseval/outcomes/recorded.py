@@ -13,6 +13,7 @@ import pandas as pd
 from ibis.expr import types as ir
 
 from yoseval.arrays import Floats, Indices, Texts
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.eligibility import days_of
 from yoseval.cohort.entries import entries_frame
 from yoseval.cohort.exposure import NEVER
@@ -20,7 +21,6 @@ from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.profiles import evaluation_months
 from yoseval.cohort.protocol import Study
 from yoseval.cohort.sections import TimeZeroSection
-from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.cloning import original_ids
 from yoseval.design.types import Design
 from yoseval.design.unadjusted import unadjusted_design
@@ -98,7 +98,8 @@ class RecordedOutcomes:
     def follow(self, design: Design, outcome: OutcomeSection) -> FollowUp:
         """Return the follow-up of a settled design's units on one outcome.
 
-        A comparison child who enters the programme later is followed until then, unless the protocol keeps it.
+        A comparison child who enters the programme later is followed until then, unless the protocol keeps it, or the measure
+        is an instrument: to end follow-up by what a child did later would be to choose among those it is compared with.
         """
         place = self._places(design)
         return self._followed(design, outcome, place, *self._of_units(place))
@@ -159,7 +160,7 @@ class RecordedOutcomes:
         """Read an outcome off what was observed of units, and end it where a comparison child enters."""
         ids = design.cohort.units["unit_id"].to_numpy(dtype=object)
         followup = follow_outcome(observed, ids, outcome, recurrent=reoffences)
-        if self.time_zero.later_starts == "keep":
+        if self.time_zero.later_starts == "keep" or outcome.measure == "instrument":
             return followup
         return censored_at(followup, ids, np.where(design.treated, np.inf, self.entry[place]))
 
@@ -224,8 +225,9 @@ def observe_trials(records: Records, study: Study, trials: Sequence[BuiltTrial])
     dict of str to RecordedOutcomes
         By programme.
     """
-    people = pd.Index(np.unique(np.concatenate([t.units["person_id"].to_numpy(dtype=str) for t in trials])).astype(object))
-    keys = [people.get_indexer(t.units["person_id"]) * _SPAN + t.units["time_zero"].to_numpy(dtype=np.int64) for t in trials]
+    wanted = [t.observed_units for t in trials]
+    people = pd.Index(np.unique(np.concatenate([u["person_id"].to_numpy(dtype=str) for u in wanted])).astype(object))
+    keys = [people.get_indexer(u["person_id"]) * _SPAN + u["time_zero"].to_numpy(dtype=np.int64) for u in wanted]
     distinct = np.unique(np.concatenate(keys))
     zero = distinct % _SPAN
     own = pd.array(people.to_numpy(dtype=object)[distinct // _SPAN], dtype="string")
@@ -245,7 +247,7 @@ def observe_trials(records: Records, study: Study, trials: Sequence[BuiltTrial])
     found = {}
     for trial, key in zip(trials, keys, strict=True):
         place = np.searchsorted(distinct, key)
-        own = observed.iloc[place].set_index(pd.Index(trial.units["unit_id"], name="unit_id"))
+        own = observed.iloc[place].set_index(pd.Index(trial.observed_units["unit_id"], name="unit_id"))
         section = trial.protocol.time_zero
         assert section is not None  # a trial built from records has one
         mine = reoffences[reoffences["moment"].isin(own["moment"])]
@@ -283,18 +285,18 @@ def _entry_days(records: Records, trial: BuiltTrial, section: TimeZeroSection) -
     """Return the days from each unit's time zero to its first entry on or after it, infinite where there is none."""
     parts = trial.protocol.joint or (trial.protocol.programme,)
     entered = entries_frame(records.engine, records.tables, parts, section)
-    zero = trial.units["time_zero"].to_numpy(dtype=np.int64)
+    zero = trial.observed_units["time_zero"].to_numpy(dtype=np.int64)
     # Of a joint strategy any part ends the time in the comparison; all parts together make an entry.
     return _or_never(_first_entry(trial, entered, zero) - zero)
 
 
 def _first_entry(trial: BuiltTrial, entered: pd.DataFrame, zero: Indices) -> Indices:
     """Return each unit's first entry on or after its time zero, NEVER where there is none."""
-    people = pd.Index(trial.units["person_id"]).unique()
+    people = pd.Index(trial.observed_units["person_id"]).unique()
     code = people.get_indexer(entered["person_id"])
     known = code >= 0
     keys = np.sort(code[known] * _SPAN + entered["entry"].to_numpy(dtype=np.int64)[known])
-    own = people.get_indexer(trial.units["person_id"])
+    own = people.get_indexer(trial.observed_units["person_id"])
     place = np.searchsorted(keys, own * _SPAN + zero)
     found = np.append(keys, -1)[place]
     return np.where(found // _SPAN == own, found % _SPAN, NEVER)

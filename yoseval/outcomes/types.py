@@ -191,6 +191,30 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Quotient:
+    """The two numbers that a contrast is the quotient of, where its limits must hold though the divisor may be near zero.
+
+    Parameters
+    ----------
+    numerator, divisor : float
+        The contrast's value is the first over the second.
+    numerator_influence, divisor_influence : (n,) floats
+        Likewise of each: weight times derivative in the weight.
+    n_parameters : int
+        Of the regression that each comes from, for the correction of its variance.
+    notes : tuple of str
+        What must hold for the quotient to be an effect.
+    """
+
+    numerator: float
+    divisor: float
+    numerator_influence: Floats
+    divisor_influence: Floats
+    n_parameters: int = 2
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Contrast:
     """A contrast of two arms with what each unit has to do with it.
 
@@ -205,6 +229,8 @@ class Contrast:
         The value in each arm, in natural units; not a number where an arm has none of its own.
     uncorrected : (n,) floats, optional
         Influence with the weights taken as known, where ``influence`` is corrected for estimated weights.
+    quotient : Quotient, optional
+        What the value is the quotient of, where limits come from both.
     by_weight : (n,) floats or None
         The part of ``influence`` that goes through the design's weights, where a unit also counts otherwise (in the
         population that an adjusted effect is about, or in its model of the outcome); None where that is all of it.
@@ -216,6 +242,7 @@ class Contrast:
     comparison_value: float
     by_weight: Floats | None = None
     uncorrected: Floats | None = None
+    quotient: Quotient | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -65,6 +65,7 @@ SCALES: Mapping[str, Scale] = {
     "incidence_difference": _per_100("share", "Change in {noun} within {horizon}, per 100 {people}"),
     "survival_difference": _per_100("free", "Change in those free of {noun} at {horizon}, per 100 {people}"),
     "cure_fraction_difference": _per_100("cured", "Change in those who will never have {noun}, per 100 {people}"),
+    "instrument": _per_100("", "Change in {noun} within {horizon}, per 100 {people}"),
     "mean_count_difference": _per_100("count", "Change in the number of {noun} within {horizon}, per 100 {people}", " per 100"),
     "restricted_mean_difference": Scale(
         1.0, "shorter", "longer", "", False, True, 0.0, 1, "time", "Change in time free of {noun} within {horizon} ({unit})"

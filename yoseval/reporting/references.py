@@ -5,6 +5,12 @@ from collections.abc import Iterable, Mapping
 REFERENCES: Mapping[str, str] = {
     "abadie2006": "Abadie A, Imbens GW (2006). Large sample properties of matching estimators for average treatment "
     "effects. Econometrica 74(1), 235–267.",
+    "anderson1949": "Anderson TW, Rubin H (1949). Estimation of the parameters of a single equation in a complete system of "
+    "stochastic equations. Annals of Mathematical Statistics 20(1), 46–63.",
+    "andrews2019": "Andrews I, Stock JH, Sun L (2019). Weak instruments in instrumental variables regression: theory and "
+    "practice. Annual Review of Economics 11, 727–753.",
+    "angrist1996": "Angrist JD, Imbens GW, Rubin DB (1996). Identification of causal effects using instrumental variables. "
+    "Journal of the American Statistical Association 91(434), 444–455.",
     "austin2011": "Austin PC (2011). Optimal caliper widths for propensity-score matching when estimating differences "
     "in means and differences in proportions in observational studies. Pharmaceutical Statistics 10(2), 150–161.",
     "benjamini1995": "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate: a practical and powerful "
@@ -147,6 +153,7 @@ _BY_MEASURE: Mapping[str, tuple[str, ...]] = {
     "severity_odds": ("mccullagh1980",),
     "win_ratio": ("bebu2016", "luo2015"),
     "cure_fraction_difference": ("schmidt1989", "maller1996"),
+    "instrument": ("angrist1996", "anderson1949", "andrews2019"),
     "rate_ratio": ("zou2004", "lawless1987"),
     "mean_count_difference": ("lawless1995",),
     "mean_count_ratio": ("lawless1995",),

@@ -134,7 +134,7 @@ def _estimates_table(view: View) -> Block:
         + "; ".join(dict.fromkeys(i for i in rows["interval"] if i))
         + "."
     )
-    note = " ".join([note, *_on_constancy(shown["label"], rows)])
+    note = " ".join([note, *_on_constancy(shown["label"], rows), *_on_instruments(shown["label"], rows)])
     return table_block(shown, caption="All estimates", columns=columns, hidden=shown == HIDDEN, wide=True, note=note)
 
 
@@ -155,6 +155,12 @@ def _on_constancy(labels: pd.Series, rows: pd.DataFrame) -> list[str]:
         (rows["role"] == "secondary") & rows["measure"].isin(("hazard_ratio", "cause_specific_ratio")) & (rows["notes"] != "")
     )
     return [f"{label}: {n.split(' | ')[-1]}" for label, n in zip(labels[mine], rows.loc[mine, "notes"], strict=True)]
+
+
+def _on_instruments(labels: pd.Series, rows: pd.DataFrame) -> list[str]:
+    """Return what effects by an instrument rest on: its strength, and what must hold."""
+    mine = (rows["measure"] == "instrument") & (rows["notes"] != "")
+    return [f"{label}: {n.replace(' | ', ' ')}" for label, n in zip(labels[mine], rows.loc[mine, "notes"], strict=True)]
 
 
 def _methods(rows: pd.DataFrame) -> list[str]:

@@ -257,6 +257,13 @@ _MEASURES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
         ("Difference of the shares that never would.", r"\hat\Delta = \hat p_0 - \hat p_1"),
     ),
+    "instrument": (
+        (
+            "Two-stage least squares: the change in the outcome Y for one unit of the instrument Z, over that in the share who "
+            "start, with covariates taken out of each.",
+            r"\hat\Delta = \frac{\sum_i \tilde Z_i \tilde Y_i}{\sum_i \tilde Z_i \tilde A_i}",
+        ),
+    ),
 }
 _VARIANCE = (
     "Variance: the sum of squares over independent groups g (matched sets, or single people) of the influence of their "

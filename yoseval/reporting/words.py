@@ -146,6 +146,7 @@ ESTIMAND_WORDS: Mapping[str, str] = {
     "ATE": "everybody in the study (ATE)",
     "ATCM": "those who {negative} the programme and could be matched (ATCM)",
     "ATEM": "everybody in the study who could be matched (ATEM)",
+    "LATE": "those who {past} the programme because they could (LATE)",
     "ATO": "those who could well have been in either group (ATO)",
     "ATM": "those who {past} the programme and could be matched (ATM)",
 }
@@ -171,6 +172,7 @@ MEASURE_WORDS: Mapping[str, str] = {
     "severity_odds": "odds ratio of a worse outcome",
     "win_ratio": "win ratio, with the share of pairs that each group wins",
     "cure_fraction_difference": "difference in the share that will never have it",
+    "instrument": "risk difference by an instrument",
 }
 
 

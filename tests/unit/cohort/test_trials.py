@@ -5,8 +5,9 @@ from datetime import date
 import numpy as np
 import pytest
 
+from yoseval.cohort.built_trial import covariates_of
 from yoseval.cohort.exposure import NEVER
-from yoseval.cohort.trials import build_trials, covariates_of, mature_days
+from yoseval.cohort.trials import build_trials, mature_days
 from yoseval.errors import DataError, DesignError, StudyError
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from yoseval.cohort.build import Cohort, next_step, starting_flow
+from yoseval.cohort.built_trial import BuiltTrial
 from yoseval.cohort.design_section import DesignSection
 from yoseval.cohort.outcome_section import OutcomeSection
 from yoseval.cohort.protocol import TrialProtocol, read_study
 from yoseval.cohort.sections import CohortSection
-from yoseval.cohort.trials import BuiltTrial
 from yoseval.design.types import Design, Weighting
 from yoseval.evaluation.finding import Evidence, Outcome
 from yoseval.evaluation.trial import EmulatedTrial

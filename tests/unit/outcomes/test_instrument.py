@@ -1,5 +1,7 @@
 """Effects by an instrument against statsmodels, matrices by hand, a grid of tests and simulated truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,11 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 from yoseval.cohort.build import Cohort
 from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError, EstimationError, UsageError
-from yoseval.outcomes.instrument import estimate_instrument, robust_set, two_stage_least_squares
+from yoseval.models.variance import clustered_variance
+from yoseval.outcomes.bootstrap import resampler
+from yoseval.outcomes.instrument import ASSUMPTIONS, two_stage_least_squares
+from yoseval.outcomes.measures import estimate_effect
+from yoseval.outcomes.quotient import robust_set
 from yoseval.outcomes.types import FollowUp
 
 
@@ -25,9 +31,19 @@ def draw(seed=0, n=300, *, strength=0.5, effect=-0.2):
 def build(seed=0, n=400, **changes):
     outcome, treated, z, x = draw(seed, n, **changes)
     frame = pd.DataFrame({"treated": treated, "open": z, "age": x[:, 0], "prior": x[:, 1], "event": outcome > 0, "time": 365.0})
-    cohort = Cohort.from_frame(frame, treated="treated", covariates=["age", "prior"], exact=["open"])
+    cohort = Cohort.from_frame(frame, treated="treated", covariates=["age", "prior"], instrument="open")
     followup = FollowUp.from_frame(frame, event="event", time="time", horizon=365.0)
     return followup, unadjusted_design(cohort), frame
+
+
+def robust(fit, clusters, reach, n_parameters):
+    """Return the robust set with clustered variances, by polarisation."""
+    above, below = fit.reduced_influence, fit.first_influence
+    one, other, sum_of = (
+        clustered_variance(v, clusters, kind="HC1", n_parameters=n_parameters) for v in (above, below, above + below)
+    )
+    both = (sum_of - one - other) / 2
+    return robust_set(fit.reduced, fit.first_stage, np.array([[one, both], [both, other]]), reach)
 
 
 def test_the_point_is_that_of_statsmodels():
@@ -85,7 +101,7 @@ def test_the_robust_set_is_what_a_grid_of_tests_does_not_reject(seed, strength):
     fit = two_stage_least_squares(outcome, treated, z, np.ones(300), x)
     clusters = np.arange(300) // 2
 
-    found = robust_set(fit, clusters, 1.96, 4)
+    found = robust(fit, clusters, 1.96, 4)
 
     inside = {
         "interval": lambda b: found.low <= b <= found.high,
@@ -109,7 +125,7 @@ def test_every_shape_of_the_robust_set_has_words():
         for strength in (0.0, 0.05, 0.6):
             outcome, treated, z, x = draw(seed, strength=strength)
             fit = two_stage_least_squares(outcome, treated, z, np.ones(300), x)
-            found = robust_set(fit, np.arange(300), 1.96, 4)
+            found = robust(fit, np.arange(300), 1.96, 4)
             shapes[found.shape] = str(found)
 
     assert set(shapes) == {"interval", "two rays", "whole line"}
@@ -125,7 +141,7 @@ def covered(n_replicates, strength):
         if treated[z == 1].mean() == treated[z == 0].mean():
             continue  # No start depends on it at all: refused, and nothing is said.
         fit = two_stage_least_squares(outcome, treated, z, np.ones(300))
-        found = robust_set(fit, np.arange(300), stats.t.ppf(0.975, 299), 2)
+        found = robust(fit, np.arange(300), stats.t.ppf(0.975, 299), 2)
         inside = {
             "interval": found.low <= -0.2 <= found.high,
             "two rays": not found.low < -0.2 < found.high,
@@ -151,55 +167,90 @@ def test_the_robust_set_covers_as_often_as_it_says(strength):
 def test_the_estimate_of_a_cohort_is_that_of_its_columns():
     followup, design, frame = build()
 
-    found = estimate_instrument(followup, design, "open")
+    found = estimate_effect(followup, design, "instrument")
 
-    by_hand = two_stage_least_squares(
-        frame["event"].to_numpy(float), frame["treated"].to_numpy(), frame["open"].to_numpy(), np.ones(400),
-        frame[["age", "prior"]].to_numpy(),
-    )  # fmt: skip
+    z, started, x = frame["open"].to_numpy(), frame["treated"].to_numpy(), frame[["age", "prior"]].to_numpy()
+    by_hand = two_stage_least_squares(frame["event"].to_numpy(float), started, z, np.ones(400), x)
     assert found.estimate == pytest.approx(by_hand.value, rel=1e-9)
     assert found.std_error == pytest.approx(((by_hand.influence**2).sum() * 400 / 399 * 399 / 396) ** 0.5, rel=1e-9)
-    assert found.effective_f == pytest.approx(
-        by_hand.first_stage**2 / ((by_hand.first_influence**2).sum() * 400 / 399 * 399 / 396), rel=1e-9
-    )
-    assert found.conf_low < found.estimate < found.conf_high
-    assert (found.n, found.n_clusters, found.notes) == (400, 400, ())
-    assert len(found.assumptions) == 5
-    assert found.to_frame().loc[0, "robust_shape"] == "interval"
-    assert len(str(found).splitlines()) <= 8
+    df = started.sum() - 1 if started.sum() < (~started).sum() else (~started).sum() - 1
+    limits = robust(by_hand, np.arange(400), stats.t.ppf(0.975, df), 4)
+    assert limits.shape == "interval"
+    assert (found.conf_low, found.conf_high) == pytest.approx((limits.low, limits.high), rel=1e-9)
+    assert found.interval == f"Anderson-Rubin, t, {df} df; sandwich, clustered on child"
+    assert found.notes[-5:] == ASSUMPTIONS
+    effective_f = by_hand.first_stage**2 / ((by_hand.first_influence**2).sum() * 400 / 399 * 399 / 396)
+    assert f"effective F {effective_f:.0f}" in found.notes[0]
 
 
-def test_an_array_does_as_well_as_a_column_and_a_design_does_not_matter():
+@pytest.mark.parametrize("seed", range(6))
+def test_the_p_value_is_small_exactly_where_the_limits_leave_out_no_effect(seed):
+    followup, design, _ = build(seed, effect=-0.4)
+    found = estimate_effect(followup, design, "instrument")
+
+    again = [estimate_effect(followup, design, "instrument", conf_level=1 - found.p_value * k) for k in (0.99, 1.01)]
+
+    assert [a.conf_low <= 0 <= a.conf_high for a in again] == [True, False]
+
+
+def test_weights_of_a_design_do_not_matter():
     followup, design, _ = build()
+    other = replace(design, weighting=replace(design.weighting, weight=np.linspace(0.1, 2, 400)), method="entropy")
 
-    column = estimate_instrument(followup, design, "open", adjust=False)
-    array = estimate_instrument(followup, design, design.cohort.units["open"].to_numpy(float), adjust=False)
+    plain, asked = (estimate_effect(followup, d, "instrument") for d in (design, other))
 
-    assert column.estimate == array.estimate
+    assert (asked.estimate, asked.conf_high, asked.method) == (plain.estimate, plain.conf_high, "unadjusted")
 
 
-def test_a_weak_instrument_and_short_follow_up_are_said():
-    _, design, frame = build(strength=0.05)
-    time = np.where(np.arange(400) < 5, 100.0, 365.0)
-    short = FollowUp.from_frame(
-        frame.assign(event=frame["event"] & (time > 100), time=time), event="event", time="time", horizon=365.0
-    )
+def test_groups_widen_the_limits_by_their_own_variance():
+    followup, design, _ = build()
+    group = design.cohort.units["unit_id"].astype(int) % 20
+    grouped = replace(design, cohort=replace(design.cohort, units=design.cohort.units.assign(group=group), cluster="group"))
 
-    found = estimate_instrument(short, design, "open")
+    found = estimate_effect(followup, grouped, "instrument")
 
-    assert found.n == 395
-    assert "not followed to the horizon" in found.notes[0]
+    wanted = clustered_variance(found.influence, group.to_numpy(), kind="HC1", n_parameters=4) ** 0.5
+    assert found.std_error == pytest.approx(wanted, rel=1e-9)
+    assert found.df == 19
+
+
+def test_a_weak_instrument_has_limits_that_exclude_little_and_says_so():
+    followup, design, _ = build(3, strength=0.02)
+
+    found = estimate_effect(followup, design, "instrument")
+
+    assert (found.conf_low, found.conf_high) == (min(-1.0, found.estimate), max(1.0, found.estimate))
     assert "weak" in found.notes[1]
+    assert "exclude" in found.notes[1]
+
+
+def test_short_follow_up_is_said():
+    _, design, frame = build()
+    time = np.where(np.arange(400) < 5, 100.0, 365.0)
+    frame = frame.assign(event=frame["event"] & (time > 100), time=time)
+
+    found = estimate_effect(FollowUp.from_frame(frame, event="event", time="time", horizon=365.0), design, "instrument")
+
+    assert found.n_treated + found.n_comparison == 395
+    assert "not followed to the horizon" in found.notes[0]
+    assert (found.influence != 0).sum() == 395
 
 
 def test_what_is_no_instrument_is_refused():
     followup, design, _ = build()
 
-    with pytest.raises(UsageError, match="'shut' is not a column"):
-        estimate_instrument(followup, design, "shut")
-    with pytest.raises(DataError, match="each of the 400 units"):
-        estimate_instrument(followup, design, np.full(400, np.nan))
+    def by(values):
+        cohort = design.cohort
+        cohort = replace(cohort, units=cohort.units.assign(open=values))
+        return estimate_effect(followup, replace(design, cohort=cohort), "instrument")
+
+    with pytest.raises(EstimationError, match="declares no instrument"):
+        estimate_effect(followup, replace(design, cohort=replace(design.cohort, instrument="")), "instrument")
+    with pytest.raises(DataError, match="1 of 400 values of the instrument 'open' are not numbers"):
+        by(np.where(np.arange(400) == 7, np.nan, 1.0))
     with pytest.raises(EstimationError, match="does not vary"):
-        estimate_instrument(followup, design, np.ones(400))
+        by(np.ones(400))
     with pytest.raises(EstimationError, match="does not depend"):
         two_stage_least_squares(np.arange(4.0), np.array([True, False] * 2), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
+    with pytest.raises(UsageError, match="no design"):
+        resampler(followup, design, "instrument")

@@ -28,7 +28,9 @@ def build(n=300, seed=0, *, rows=None):
     # Whoever has the outcome sooner has it more often by the end, to which everybody was followed.
     frame = frame.assign(count=np.where(event, 1 + (52 - frame["time"]) // 20, 0), end=52.0, days=52.0)
     frame = frame.assign(severity=np.where(event, 8 - frame["time"] // 8, 0), cause=event.astype(int))
-    cohort = Cohort.from_frame(frame, treated="treated", id="id", covariates=["x"], programme="mentoring")
+    frame = frame.assign(offered=np.where(rng.random(n) < 0.1, 1 - frame["treated"], frame["treated"]))
+    roles = {"treated": "treated", "id": "id", "covariates": ["x"], "instrument": "offered"}
+    cohort = Cohort.from_frame(frame, **roles, programme="mentoring")
     weighting = Weighting(frame["weight"].to_numpy(), np.full(n, -1), np.full(n, 0.5), "ATO")
     design = Design(cohort, "overlap", {}, weighting, "ATO", cohort.attrition)
     seen = frame if rows is None else frame.iloc[rows]
@@ -67,6 +69,7 @@ def test_the_menu_holds_each_measure_under_its_own_name():
         "severity_odds",
         "win_ratio",
         "cure_fraction_difference",
+        "instrument",
     ]
     assert all(name == measure.name for name, measure in MEASURES.items())
 
@@ -94,7 +97,8 @@ def test_an_estimate_is_a_row_of_the_public_frame(name):
     row = check_frame(estimate_effect(followup, design, name, role="secondary").to_frame(), "estimates").iloc[0]
 
     assert row[["programme", "outcome", "measure", "method", "estimand", "role", "time_unit"]].tolist() == [
-        "mentoring", "event", name, "overlap", "ATO", "secondary", "weeks",
+        "mentoring", "event", name, *(("unadjusted", "LATE") if MEASURES[name].everybody else ("overlap", "ATO")), "secondary",
+        "weeks",
     ]  # fmt: skip
     assert row["conf_low"] < row["estimate"] < row["conf_high"]
 

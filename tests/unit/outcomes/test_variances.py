@@ -27,7 +27,8 @@ def study(n=480, groups=12, *, seed=0, sets=None, persons=None, estimation=None)
     time = np.where(event, np.ceil(rng.uniform(0, 365, n)), 365.0)
     frame = pd.DataFrame({"treated": treated.astype(int), "x": np.arange(n), "group": group, "event": event.astype(int)})
     frame = frame.assign(time=np.maximum(time, 1.0))
-    cohort = Cohort.from_frame(frame, treated="treated", covariates=["x"], exact=["group"])
+    frame = frame.assign(open=treated * 1.0)
+    cohort = Cohort.from_frame(frame, treated="treated", covariates=["x"], exact=["group"], instrument="open")
     if persons is not None:
         cohort = replace(cohort, units=cohort.units.assign(person_id=persons))
     weighting = Weighting(
