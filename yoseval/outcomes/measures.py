@@ -217,7 +217,9 @@ def _estimate(
 ) -> Estimate:
     used = sample.weight > 0
     happened = used & sample.event & (sample.time <= sample.horizon)
-    made = inference.interval
+    made, value = inference.interval, contrast.value
+    if contrast.quotient is not None:
+        value = contrast.quotient.possible(value)
     return Estimate(
         programme=design.cohort.programme,
         outcome=followup.outcome,
@@ -226,7 +228,7 @@ def _estimate(
         estimand=design.estimand,
         treated_value=contrast.treated_value,
         comparison_value=contrast.comparison_value,
-        estimate=float(np.exp(contrast.value)) if measure.scale == "log" else contrast.value,
+        estimate=float(np.exp(value)) if measure.scale == "log" else value,
         std_error=made.std_error,
         df=made.df,
         conf_low=made.conf_low,

@@ -94,7 +94,7 @@ def quotient_interval(
     """Make limits and a p-value of a difference of risks that is a quotient, with words and notes.
 
     The variances are sandwiches, clustered as the design says, with the degrees of freedom of the house. Limits are the hull of
-    the robust set; where that is unbounded they are -1 and 1, beyond which no difference of risks lies. The p-value of no
+    the robust set, and -1 and 1 where it goes beyond them, as no difference of risks does. The p-value of no
     effect is that of the numerator: it is below 1 less the confidence level exactly where the set leaves out 0.
 
     Parameters
@@ -131,17 +131,20 @@ def quotient_interval(
     reach = float(limits(np.zeros(1), np.ones(1), outer.df, conf_level=conf_level)[1][0])
     covariance = np.array([[outer.variance, both], [both, inner]])
     found = robust_set(quotient.numerator, quotient.divisor, covariance, reach)
-    low, high = _possible(*found.hull, asked.contrast.value)
+    low, high = (quotient.possible(limit) for limit in found.hull)
     error = float(np.sqrt(spread(asked.contrast.influence).variance))
     p_value = interval(quotient.numerator, float(np.sqrt(outer.variance)), outer.df).p_value
     made = Interval(error, outer.df, low, high, p_value)
     words = f"Anderson-Rubin, t, {outer.df:.0f} df; {outer.words}"
-    return made, words, (*_strength(quotient.divisor, quotient.divisor**2 / inner, found), *quotient.notes)
+    strength = _strength(quotient.divisor, quotient.divisor**2 / inner, found)
+    return made, words, (*strength, *_beyond(asked.contrast.value, quotient), *quotient.notes)
 
 
-def _possible(low: float, high: float, value: float) -> tuple[float, float]:
-    """Keep limits to what a difference of risks can be, and around the estimate, which can be more."""
-    return max(low, min(-1.0, value)), min(high, max(1.0, value))
+def _beyond(value: float, quotient: Quotient) -> tuple[str, ...]:
+    set_to = quotient.possible(value)
+    if set_to == value:
+        return ()
+    return (f"The estimate is {value:+.2f}, beyond what a difference of risks can be, and is set to {set_to:+.0f}.",)
 
 
 def _strength(divisor: float, effective_f: float, found: RobustSet) -> tuple[str, ...]:

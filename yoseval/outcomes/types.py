@@ -213,6 +213,10 @@ class Quotient:
     n_parameters: int = 2
     notes: tuple[str, ...] = ()
 
+    def possible(self, value: float) -> float:
+        """Return the nearest difference of risks that there can be: a quotient may lie beyond -1 and 1."""
+        return min(max(value, -1.0), 1.0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contrast:

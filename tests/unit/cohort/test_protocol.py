@@ -211,6 +211,27 @@ def test_a_measure_without_its_columns_is_refused(study_of, measure, fault):
     assert fault in refusal(study_of, BASE.replace('event = "reoffended"', f'event = "reoffended"\nmeasure = "{measure}"', 1))
 
 
+@pytest.mark.parametrize(
+    ("added", "outcome", "fault"),
+    [
+        ("", True, "needs the column of an instrument"),
+        ('instrument = "offered"\n', False, "has no effect without an outcome"),
+        ('instrument = "calendar"\n', True, "belongs to studies of records"),
+    ],
+)
+def test_an_instrument_and_the_outcome_that_uses_it_go_together(study_of, added, outcome, fault):
+    second = '[[outcomes]]\nname = "again"\nmeasure = "instrument"\nevent = "reoffended"\ndays = "days"\nhorizon_days = 365\n'
+    text = BASE.replace("[design]\n", f"[design]\n{added}") + ("\n" + second if outcome else "")
+
+    assert fault in refusal(study_of, text)
+
+
+def test_an_instrument_cannot_be_the_first_outcome(study_of):
+    text = BASE.replace('event = "reoffended"', 'event = "reoffended"\nmeasure = "instrument"', 1)
+
+    assert "cannot be the first outcome" in refusal(study_of, text)
+
+
 def test_an_adjustment_goes_with_the_measures_that_have_it(study_of):
     adjusted = BASE.replace('event = "reoffended"', 'event = "reoffended"\nadjustment = "tmle"', 1)
     censored = adjusted.replace('adjustment = "tmle"', 'measure = "hazard_ratio"\nadjustment = "tmle"')

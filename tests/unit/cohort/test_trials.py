@@ -10,6 +10,11 @@ from yoseval.cohort.exposure import NEVER
 from yoseval.cohort.trials import build_trials, mature_days
 from yoseval.errors import DataError, DesignError, StudyError
 
+BY_CALENDAR = {
+    "design": {"covariates": ("age",), "instrument": "calendar"},
+    "outcomes": [{"name": "reoffended"}, {"name": "reoffended", "measure": "instrument"}],
+}
+
 
 @pytest.fixture
 def trial_of(records_of, study_with):
@@ -53,6 +58,46 @@ def test_units_carry_the_area_that_children_are_dependent_in(trial_of, service):
     cohort = built.cohort(built.protocol)
     assert (cohort.cluster, cohort.covariates) == ("area", covariates_of(built.protocol))
     assert "area" in cohort.units
+
+
+def on_the_menu(after, *spells):
+    """Return the tables of a programme that could be started in some spells of days after the index event."""
+    return {
+        "programmes": [{"programme_id": "mentoring", "name": "Mentoring"}],
+        "availability": [{"programme_id": "mentoring", "start_date": after(a), "end_date": after(b)} for a, b in spells],
+    }
+
+
+def test_a_calendar_as_an_instrument_brings_in_those_it_kept_out_and_nobody_else(trial_of, service, after):
+    rows = {**service, **on_the_menu(after, (-400, -10), (61, 400))}
+    plain = trial_of(rows, time_zero={"rule": "grace", "days": 60})
+    built = trial_of(rows, time_zero={"rule": "grace", "days": 60}, **BY_CALENDAR)
+
+    assert plain.with_closed is None
+    assert built.units.empty
+    cohort = built.instrument_cohort(built.protocol)
+    assert sorted(cohort.units["person_id"]) == list("abcdef")
+    assert cohort.instrument == "programme_open"
+    assert (cohort.units["programme_open"] == 0).all()
+    assert "programme_open" not in cohort.covariates
+    assert list(built.flow["reason"]) == list(plain.flow["reason"])
+
+
+def test_part_of_the_days_may_be_open(trial_of, service, after):
+    rows = {**service, **on_the_menu(after, (-400, 29), (10, 35))}
+
+    built = trial_of(rows, time_zero={"rule": "grace", "days": 59}, **BY_CALENDAR)
+
+    cohort = built.instrument_cohort(built.protocol)
+    np.testing.assert_allclose(cohort.units["programme_open"], 36 / 60)
+    assert list(built.units["person_id"]) == list(cohort.units["person_id"])
+
+
+def test_without_being_asked_there_are_no_units_of_an_instrument(trial_of, service):
+    built = trial_of(service, time_zero={"rule": "grace"})
+
+    with pytest.raises(DesignError, match="asks for no instrument"):
+        built.instrument_cohort(built.protocol)
 
 
 def test_at_a_landmark_who_offended_before_it_is_out_in_both_arms(trial_of, service, index_day):

@@ -219,9 +219,15 @@ def test_a_weak_instrument_has_limits_that_exclude_little_and_says_so():
 
     found = estimate_effect(followup, design, "instrument")
 
-    assert (found.conf_low, found.conf_high) == (min(-1.0, found.estimate), max(1.0, found.estimate))
+    assert (found.conf_low, found.conf_high) == (-1.0, 1.0)
     assert "weak" in found.notes[1]
     assert "exclude" in found.notes[1]
+
+
+def test_an_estimate_beyond_what_there_can_be_is_set_to_it_with_a_note():
+    found = next(e for e in (estimate_effect(*build(s, strength=0.02)[:2], "instrument") for s in range(9)) if e.estimate == 1)
+
+    assert any("beyond what a difference of risks can be, and is set to +1." in note for note in found.notes)
 
 
 def test_short_follow_up_is_said():
