@@ -100,6 +100,7 @@ def works(rows: Rows, exact: Rows) -> dict[str, Callable[[], object]]:
         "Cox, weights, clusters, entry, strata": robust_rows,
         "test of proportional hazards": lambda: proportional_hazards_test(*given, ones),
         "Fine-Gray, weights, clusters": fine_gray,
+        "Fine-Gray, entry": lambda: fit_fine_gray(rows.time, rows.cause, rows.x, ones, entry=rows.entry),
     }
 
 

@@ -26,17 +26,17 @@ class Lingering:
     rows : (c,) integers
         Which rows, in the order of the sample.
     group : (c,) integers
-        Group of each that shares a censoring distribution, from 0.
+        Group of each that shares one curve, from 0.
     inverse : (c,) floats
-        One over the share not yet censored just before the row's own time.
-    uncensored : (g, m) floats
-        Share not yet censored just before each event time, by group.
+        One over the level of the curve just before the row's own time.
+    level : (g, m) floats
+        Level just before each event time, by group: the share not yet censored, raised by those who entered.
     """
 
     rows: Indices
     group: Indices
     inverse: Floats
-    uncensored: Floats
+    level: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

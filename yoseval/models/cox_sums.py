@@ -192,13 +192,13 @@ def _sums_row_by_row(sample: Sample, rows: Floats) -> Floats:
 
 def _lingering_sums(sample: Sample, lingering: Lingering, rows: Floats) -> Floats:
     """Sum rows over those past their competing event, each with the share it keeps: (q, m)."""
-    groups, m = lingering.uncensored.shape
+    groups, m = lingering.level.shape
     # Someone who has reached k times lingers from the next on.
     cell = lingering.group * (m + 1) + sample.place[lingering.rows]
     found = np.empty((rows.shape[0], m))
     for total, row in zip(found, rows * lingering.inverse, strict=True):
         gathered = np.bincount(cell, row, groups * (m + 1)).reshape(groups, m + 1)
-        total[:] = (np.cumsum(gathered, axis=1)[:, :-1] * lingering.uncensored).sum(axis=0)
+        total[:] = (np.cumsum(gathered, axis=1)[:, :-1] * lingering.level).sum(axis=0)
     return found
 
 
@@ -271,7 +271,7 @@ def _lingering_exposure(sample: Sample, lingering: Lingering, increments: Floats
     place = sample.place[lingering.rows]
     found = np.empty((increments.shape[0], place.size))
     for total, row in zip(found, increments, strict=True):
-        after = np.zeros((lingering.uncensored.shape[0], row.size + 1))
-        after[:, :-1] = np.cumsum((lingering.uncensored * row)[:, ::-1], axis=1)[:, ::-1]
+        after = np.zeros((lingering.level.shape[0], row.size + 1))
+        after[:, :-1] = np.cumsum((lingering.level * row)[:, ::-1], axis=1)[:, ::-1]
         total[:] = after[lingering.group, place] * lingering.inverse
     return found

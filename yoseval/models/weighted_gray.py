@@ -25,7 +25,8 @@ class WeightedGray:
     Parameters
     ----------
     statistic : float
-        Weighted events of the cause observed less expected in the second group in sorted order (True of flags).
+        Weighted events of the cause observed less expected in the second group in sorted order (True of flags), over the times
+        with the power ``rho`` of one minus the incidence.
     variance : float
         Of the statistic, clustered.
     chi2 : float
@@ -58,9 +59,24 @@ class _Group:
     steps: Floats  # of the incidence
 
     @property
+    def never_left(self) -> Floats:
+        """At risk over survival: as many as there were, had no cause taken anybody."""
+        return _over(self.at_risk, self.survival_before)
+
+    @property
     def effective(self) -> Floats:
         """At risk, had no other cause taken anybody."""
         return self.at_risk * _over(1.0 - self.incidence_before, self.survival_before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ByTime:
+    """The power of one minus the incidence if it is the same in both groups, at the m event times of a stratum."""
+
+    factor: Floats
+    pull: Floats  # what a step of that incidence does to the score, through later factors
+    events: Floats  # of the cause, both groups
+    never_left: Floats  # both groups
 
 
 def weighted_gray_test(
@@ -73,18 +89,20 @@ def weighted_gray_test(
     of: int = 1,
     strata: AnyArray | None = None,
     entry: Floats | None = None,
+    rho: float = 0.0,
 ) -> WeightedGray:
     r"""Test whether two groups have the same cumulative incidence of cause ``of``.
 
-    .. math:: U = \sum_k \left(d_{1k} - p_k d_k\right), \quad p_k = \frac{R_{1k}}{R_{0k} + R_{1k}}, \quad
-       R_{ak} = n_{ak} \frac{1 - \hat F_a(t_k-)}{\hat S_a(t_k-)}
+    .. math:: U = \sum_k \{1 - \hat F^0(t_k-)\}^{\rho} \left(d_{1k} - p_k d_k\right), \quad
+       p_k = \frac{R_{1k}}{R_{0k} + R_{1k}}, \quad R_{ak} = n_{ak} \frac{1 - \hat F_a(t_k-)}{\hat S_a(t_k-)}, \quad
+       \hat F^0(t) = \sum_{t_k \le t} \frac{d_k}{\sum_a n_{ak} / \hat S_a(t_k-)}
 
     with weighted events and numbers at risk. The variance is that of the influence values
 
     .. math:: \phi_i = w_i \frac{\partial U}{\partial w_i} - w_i \frac{U}{\sum_j w_j},
 
-    exact in the weights: through the events, those at risk, the incidence and the survival of each group. With strata the
-    scores are added.
+    exact in the weights: through the events, those at risk, the incidence and the survival of each group, and the incidence
+    behind ``rho``. With strata the scores are added.
 
     Parameters
     ----------
@@ -104,6 +122,8 @@ def weighted_gray_test(
         Groups are compared within each.
     entry : (n,) floats, optional
         Time from which each unit is followed (left truncation), before ``time``; 0 is the start itself.
+    rho : float
+        Power of one minus the incidence, 0 or more: above 0, early events count more.
 
     Returns
     -------
@@ -113,7 +133,8 @@ def weighted_gray_test(
     Raises
     ------
     EstimationError
-        If there are not two groups, no event of the cause tells them apart, or a unit enters at or after its end.
+        If there are not two groups, no event of the cause tells them apart, a unit enters at or after its end, or ``rho`` is
+        below 0.
 
     References
     ----------
@@ -128,15 +149,14 @@ def weighted_gray_test(
     1.74
     """
     used = weight > 0
-    labels = np.unique(group[used])
-    if labels.size != 2:
-        raise EstimationError(f"This test compares two groups; there are {labels.size}.", "Choose two, or use Gray's own test.")
-    second = np.asarray(group == labels[1], dtype=np.bool_)
+    second = _second_group(group, used)
+    if not rho >= 0:
+        raise EstimationError(f"The power rho is {rho:g}; below 0 it has no bounds.", "Choose 0 or more.")
     kind = np.where(cause == of, 1, np.where(cause > 0, 2, 0))
     statistic, slope, told = 0.0, np.zeros(time.size), False
     for own in _strata(strata, used):
         late = None if entry is None else entry[own]
-        value, slopes = _stratum(time[own], kind[own], second[own], weight[own], late)
+        value, slopes = _stratum(time[own], kind[own], second[own], weight[own], late, rho)
         statistic, slope[own], told = statistic + value, slopes, told or bool(slopes.any())
     influence = weight * (slope - statistic / weight.sum())
     variance = clustered_variance(influence[used], clusters[used])
@@ -144,6 +164,13 @@ def weighted_gray_test(
         raise EstimationError("No event of the cause tells the groups apart.", "Choose a longer follow-up or other groups.")
     chi2 = statistic**2 / variance
     return WeightedGray(statistic, variance, chi2, 1, chi_square_p_value(chi2, 1), influence)
+
+
+def _second_group(group: AnyArray, used: Flags) -> Flags:
+    labels = np.unique(group[used])
+    if labels.size != 2:
+        raise EstimationError(f"This test compares two groups; there are {labels.size}.", "Choose two, or use Gray's own test.")
+    return np.asarray(group == labels[1], dtype=np.bool_)
 
 
 def _strata(strata: AnyArray | None, used: Flags) -> list[Indices]:
@@ -156,18 +183,20 @@ def _strata(strata: AnyArray | None, used: Flags) -> list[Indices]:
     return np.split(places[order], np.cumsum(np.bincount(code))[:-1])
 
 
-def _stratum(time: Floats, kind: Indices, second: Flags, weight: Floats, entry: Floats | None) -> tuple[float, Floats]:
+def _stratum(
+    time: Floats, kind: Indices, second: Flags, weight: Floats, entry: Floats | None, rho: float
+) -> tuple[float, Floats]:
     """Return the score of one stratum and its derivative in each weight."""
     cause = np.where(kind > 0, kind + _KINDS * second, 0)
     sets = arrange_risk_sets(time, cause, weight, entry, n_causes=2 * _KINDS)
     groups = [_group(sets, weight * arm, first) for arm, first in ((~second, 0), (second, _KINDS))]
-    pooled = groups[0].effective + groups[1].effective
-    share = _over(groups[1].effective, pooled)
-    events = groups[0].of_cause + groups[1].of_cause
+    share = _over(groups[1].effective, groups[0].effective + groups[1].effective)
+    score = groups[1].of_cause - share * (groups[0].of_cause + groups[1].of_cause)
+    by_time = _by_time(groups, score, rho)
     slopes = np.zeros(time.size)
-    for arm, first, sign, own in ((~second, 0, -1.0, groups[0]), (second, _KINDS, 1.0, groups[1])):
-        slopes[arm] = _slopes(sets, own, share, sign * events * share * (1.0 - share), first)[arm]
-    return float((groups[1].of_cause - share * events).sum()), slopes
+    for arm, first, own in ((~second, 0, groups[0]), (second, _KINDS, groups[1])):
+        slopes[arm] = _slopes(sets, own, share, by_time, first)[arm]
+    return float((by_time.factor * score).sum()), slopes
 
 
 def _group(sets: RiskSets, weight: Floats, first: int) -> _Group:
@@ -179,18 +208,32 @@ def _group(sets: RiskSets, weight: Floats, first: int) -> _Group:
     return _Group(at_risk, of_cause, dead, before, np.cumsum(steps) - steps, steps)
 
 
-def _slopes(sets: RiskSets, own: _Group, share: Floats, pull: Floats, first: int) -> Floats:
-    """Give the derivative of the score in each weight of one group; ``pull`` is d p (1 - p), with the group's sign."""
+def _by_time(groups: list[_Group], score: Floats, rho: float) -> _ByTime:
+    events = groups[0].of_cause + groups[1].of_cause
+    never_left = groups[0].never_left + groups[1].never_left
+    steps = _over(events, never_left)
+    left = np.maximum(1.0 - (np.cumsum(steps) - steps), 0.0)
+    factor = left**rho
+    # Where nothing is left no weight changes that.
+    return _ByTime(factor, -rho * _after(_over(factor * score, left)), events, never_left)
+
+
+def _slopes(sets: RiskSets, own: _Group, share: Floats, by_time: _ByTime, first: int) -> Floats:
+    """Give the derivative of the score in each weight of one group, the second where ``first`` is not 0."""
+    events, sign = by_time.events, 1.0 if first else -1.0
+    # Through those at risk with the incidence of their group, and through those behind the common incidence.
+    pull = sign * by_time.factor * events * share * (1.0 - share)
+    common = by_time.pull * _over(_over(events, by_time.never_left), by_time.never_left)
     # What later times make of the survival and of the incidence just before them.
-    later = _after(pull)
     of_incidence = _after(_over(pull, 1.0 - own.incidence_before))
-    through_survival = later + _after(of_incidence * own.steps)
-    at_risk = -_over(pull + of_incidence * own.steps, own.at_risk)
+    at_risk = -_over(pull + common * own.never_left + of_incidence * own.steps, own.at_risk)
+    through_survival = _after(pull + common * own.never_left) + _after(of_incidence * own.steps)
     left = own.at_risk - own.dead
     stay = at_risk + through_survival * _over(_over(own.dead, left), own.at_risk)
     leave = at_risk - through_survival * _over(np.ones_like(left), own.at_risk)
     table = np.repeat(leave[:, None], sets.events.shape[1], axis=1)
-    table[:, first] += (1.0 if first else 0.0) - share + of_incidence * _over(own.survival_before, own.at_risk)
+    table[:, first] += by_time.factor * ((1.0 if first else 0.0) - share) + _over(by_time.pull, by_time.never_left)
+    table[:, first] += of_incidence * _over(own.survival_before, own.at_risk)
     return spread_steps(sets, stay, table).gathered()
 
 

@@ -22,13 +22,15 @@ def drawn(n=60, seed=2):
 
 
 @pytest.mark.parametrize("of", [1, 2])
-def test_without_weights_the_score_is_that_of_grays_test(of):
+@pytest.mark.parametrize("with_strata", [False, True])
+@pytest.mark.parametrize("rho", [0.0, 0.5, 1.0, 2.0])
+def test_without_weights_the_score_is_that_of_grays_test(of, with_strata, rho):
     time, cause, group, _, _ = drawn(90)
-    strata = np.arange(90) // 30
+    asked = {"of": of, "strata": np.arange(90) // 30 if with_strata else None, "rho": rho}
 
-    found = weighted_gray_test(time, cause, group, np.ones(90), np.arange(90), of=of, strata=strata)
+    found = weighted_gray_test(time, cause, group, np.ones(90), np.arange(90), **asked)
 
-    assert found.statistic == pytest.approx(gray_test(time, cause, group, of=of, strata=strata).score[1], rel=1e-10)
+    assert found.statistic == pytest.approx(gray_test(time, cause, group, **asked).score[1], rel=1e-10)
 
 
 def test_without_competing_causes_it_is_the_log_rank_test_weights_entries_and_influence_included():
@@ -44,9 +46,10 @@ def test_without_competing_causes_it_is_the_log_rank_test_weights_entries_and_in
 
 @pytest.mark.parametrize("with_entry", [False, True])
 @pytest.mark.parametrize("with_strata", [False, True])
-def test_influence_is_the_derivative_in_each_weight(with_entry, with_strata):
+@pytest.mark.parametrize("rho", [0.0, 0.5, 2.0])
+def test_influence_is_the_derivative_in_each_weight(with_entry, with_strata, rho):
     time, cause, group, weight, entry = drawn()
-    given = {"entry": entry if with_entry else None, "strata": np.arange(60) // 20 if with_strata else None}
+    given = {"entry": entry if with_entry else None, "strata": np.arange(60) // 20 if with_strata else None, "rho": rho}
     found = weighted_gray_test(time, cause, group, weight, np.arange(60), **given)
 
     for i in range(0, 60, 7):
@@ -65,22 +68,23 @@ def test_whole_weights_are_repeated_units_and_their_scale_is_nothing():
     times = np.random.default_rng(3).integers(1, 4, 60)
     rows = np.repeat(np.arange(60), times)
 
-    weighted = weighted_gray_test(time, cause, group, times.astype(float), np.arange(60))
-    repeated = weighted_gray_test(time[rows], cause[rows], group[rows], np.ones(rows.size), rows)
-    scaled = weighted_gray_test(time, cause, group, 5.0 * times, np.arange(60))
+    weighted = weighted_gray_test(time, cause, group, times.astype(float), np.arange(60), rho=1.0)
+    repeated = weighted_gray_test(time[rows], cause[rows], group[rows], np.ones(rows.size), rows, rho=1.0)
+    scaled = weighted_gray_test(time, cause, group, 5.0 * times, np.arange(60), rho=1.0)
 
     assert (weighted.statistic, weighted.variance) == pytest.approx((repeated.statistic, repeated.variance), rel=1e-10)
     assert scaled.chi2 == pytest.approx(weighted.chi2, rel=1e-10)
 
 
-def test_on_a_large_sample_the_robust_test_is_close_to_that_of_independent_units():
+@pytest.mark.parametrize("rho", [0.0, 1.0])
+def test_on_a_large_sample_the_robust_test_is_close_to_that_of_independent_units(rho):
     patients = pd.read_csv(REFERENCE / "data" / "mgus2.csv")
     time = np.where(patients["pstat"] == 1, patients["ptime"], patients["futime"]).astype(float)
     cause = np.where(patients["pstat"] == 1, 1, 2 * patients["death"]).astype(int)
     group = (patients["sex"] == "M").to_numpy()
 
-    found = weighted_gray_test(time, cause, group, np.ones(time.size), np.arange(time.size))
-    plain = gray_test(time, cause, group)
+    found = weighted_gray_test(time, cause, group, np.ones(time.size), np.arange(time.size), rho=rho)
+    plain = gray_test(time, cause, group, rho=rho)
 
     assert found.chi2 == pytest.approx(plain.chi2, rel=0.05)
 
@@ -105,5 +109,7 @@ def test_what_cannot_be_tested_is_refused():
 
     with pytest.raises(EstimationError, match="compares two groups; there are 1"):
         weighted_gray_test(time, cause, np.ones(60), weight, np.arange(60))
+    with pytest.raises(EstimationError, match="power rho is -1; below 0"):
+        weighted_gray_test(time, cause, group, weight, np.arange(60), rho=-1.0)
     with pytest.raises(EstimationError, match="tells the groups apart"):
         weighted_gray_test(time, np.minimum(cause, 0), group, weight, np.arange(60))
