@@ -3,16 +3,17 @@
 Run the grid, with thousands of replicates a cell, and print its table::
 
     python tests/statistical/effects_grid.py 2000
+    python tests/statistical/effects_grid.py 1000 --sizes 300 800 --designs nearest overlap
 
 Cells cross the number of children, the overlap of both groups and a trait of the study: how common the outcome is, whether
 children leave early or come several times, and whether the model of the score or of the outcome is wrong. The effect is the
 same for every child, on the scale of risks, so that every estimand has one truth. Every child is simulated.
 """
 
+import argparse
 import math
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +54,20 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """What some studies gave: how many, the share of intervals with the truth, the share without zero, the mean gap, its error.
+
+    The error is Monte Carlo's, of the mean gap.
+    """
+
+    n: int
+    coverage: float
+    rejected: float
+    bias: float
+    error: float
+
+
+@dataclass(frozen=True)
 class Result:
     """What the replicates of one cell gave under one effect.
 
@@ -61,25 +76,25 @@ class Result:
     cell : Cell
     effect : float
         The truth.
-    drawn, estimated : int
-        Studies drawn, and those that passed every gate of size and could be estimated.
+    drawn : int
+        Studies drawn.
     treated : float
         Mean number of treated children.
-    coverage, rejected, bias, error : float
-        Of those estimated: share of intervals with the truth, share without zero, mean gap, its Monte Carlo error.
+    passed : Tally
+        Of the studies that passed every gate.
+    every : Tally
+        Of these and of those that only the gate on events and non-events refused: that gate looks at outcomes, so that what it
+        lets through is a choice among studies.
     refused : Counter
-        Reasons of the others.
+        Reasons of those that did not pass.
     """
 
     cell: Cell
     effect: float
     drawn: int
-    estimated: int
     treated: float
-    coverage: float
-    rejected: float
-    bias: float
-    error: float
+    passed: Tally
+    every: Tally
     refused: Counter[str]
 
 
@@ -119,32 +134,37 @@ def run_cell(cell: Cell, effect: float, replicates: int, seed: int = 20261127) -
     """Draw and estimate the studies of one cell; a study that fails a gate of size is refused, as in an evaluation."""
     # An outcome that is rare cannot fall by a tenth of all children.
     effect = effect / 2 if cell.trait == "base 15" else effect
-    gaps, covered, rejected, treated, refused = [], 0, 0, [], Counter()
+    found, passed, treated, refused = [], [], [], Counter()
     for k in range(replicates):
         rng = np.random.default_rng([seed, k, *str(cell).encode()])
         try:
             cohort, followup = simulate(cell, effect, rng)
             treated.append(int(cohort.treated.sum()))
-            found, reasons = _estimated(cohort, followup, cell.method)
+            estimate, reasons = _estimated(cohort, followup, cell.method)
         except NotEvaluableError as problem:
             refused[type(problem).__name__] += 1
             continue
-        if reasons:
-            refused[reasons[0]] += 1
-            continue
-        gaps.append(found.estimate - effect)
-        covered += found.conf_low <= effect <= found.conf_high
-        rejected += found.conf_low > 0 or found.conf_high < 0
-    done = max(len(gaps), 1)
-    spread = float(np.std(gaps)) if gaps else math.nan
-    bias = float(np.mean(gaps)) if gaps else math.nan
-    return Result(
-        cell, effect, replicates, len(gaps), float(np.mean(treated)), covered / done, rejected / done, bias,
-        spread / math.sqrt(done), refused,
-    )  # fmt: skip
+        refused.update(reasons[:1])
+        if estimate is not None:
+            found.append(estimate)
+            passed.append(not reasons)
+    rows = np.array([(e.estimate, e.conf_low, e.conf_high) for e in found]).reshape(-1, 3)
+    kept = np.array(passed, dtype=bool)
+    return Result(cell, effect, replicates, float(np.mean(treated)), _tally(rows[kept], effect), _tally(rows, effect), refused)
+
+
+def _tally(rows: np.ndarray, effect: float) -> Tally:
+    """Count estimates with their limits, (k, 3)."""
+    if not len(rows):
+        return Tally(0, math.nan, math.nan, math.nan, math.nan)
+    estimate, low, high = rows.T
+    covered, rejected = (low <= effect) & (effect <= high), (low > 0) | (high < 0)
+    error = float(estimate.std()) / math.sqrt(len(rows))
+    return Tally(len(rows), float(covered.mean()), float(rejected.mean()), float(estimate.mean()) - effect, error)
 
 
 def _estimated(cohort, followup, method):
+    """Return the estimate, None where a gate comes before it, and the codes of the gates that failed."""
     few = size_reasons(int(cohort.treated.sum()), float((~cohort.treated).sum()))
     if few:
         return None, few
@@ -160,9 +180,8 @@ def _task(argument, _):
     return run_cell(*argument)
 
 
-def run_grid(replicates: int, jobs: int, methods: tuple[str, ...] = (METHOD,)) -> Iterator[tuple[Result, Result]]:
-    """Run every cell with an effect and without; give both results as they come."""
-    cells = [replace(c, method=m) for m in methods for c in CELLS]
+def run_grid(cells: Sequence[Cell], replicates: int, jobs: int) -> Iterator[tuple[Result, Result]]:
+    """Run cells with an effect and without; give both results as they come."""
     tasks = {f"{c}, {e}": (c, e, replicates) for c in cells for e in (EFFECT, 0.0)}
     found = map_tasks(_task, tasks, jobs=jobs)
     for _, with_effect in found:
@@ -173,33 +192,44 @@ def as_line(with_effect: Result, none: Result) -> str:
     """Return one line of the table."""
     cell, refused = with_effect.cell, with_effect.refused + none.refused
     share = refused.total() / (with_effect.drawn + none.drawn)
-    if not with_effect.estimated or not none.estimated:
-        figures = "– | – | –"
-    else:
-        figures = (
-            f"{100 * with_effect.coverage:.1f} | {100 * none.rejected:.1f} | "
-            f"{100 * with_effect.bias:+.1f} ({100 * with_effect.error:.1f})"
-        )
+    every = "as passed" if "too_few_events" not in refused else _figures(with_effect.every, none.every)
+    why = f" ({refused.most_common(1)[0][0]})" if refused else ""
     return (
-        f"| {cell.method} | {cell.n} | {with_effect.treated:.0f} | {cell.overlap} | {cell.trait} | {figures} | "
-        f"{100 * share:.0f} {'(' + refused.most_common(1)[0][0] + ')' if refused else ''} |"
+        f"| {cell.method} | {cell.n} | {with_effect.treated:.0f} | {cell.overlap} | {cell.trait} | "
+        f"{_figures(with_effect.passed, none.passed)} | {every} | {100 * share:.0f}{why} |"
     )
+
+
+def _figures(with_effect: Tally, none: Tally) -> str:
+    if not with_effect.n or not none.n:
+        return "–"
+    bias = f"{100 * with_effect.bias:+.1f} ({100 * with_effect.error:.1f})"
+    return f"{100 * with_effect.coverage:.1f}; {100 * none.rejected:.1f}; {bias}"
 
 
 HEAD = (
-    "| design | children | treated | overlap | trait | coverage, % | type I error, % | bias, points (error) | refused, % |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| design | children | treated | overlap | trait | passed: coverage, %; type I error, %; bias, points (error) "
+    "| without the gate on events | refused, % |\n|---|---|---|---|---|---|---|---|"
 )
 
 
-def main(replicates: int = 2000, jobs: int = 2, *methods: str) -> None:
+def main() -> None:
     """Print the table."""
-    print(
-        f"{len(CELLS)} cells a design, {replicates:,} studies with an effect and as many without in each.\n\n{HEAD}", flush=True
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "replicates", type=int, nargs="?", default=2000, help="studies with an effect a cell, and as many without"
     )
-    for pair in run_grid(replicates, jobs, methods or (METHOD,)):
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of children")
+    parser.add_argument("--designs", nargs="+", default=(METHOD,))
+    asked = parser.parse_args()
+    cells = [replace(c, method=m) for m in asked.designs for c in CELLS if c.n in asked.sizes]
+    print(
+        f"{asked.replicates:,} studies with an effect and as many without in each of {len(cells)} cells.\n\n{HEAD}", flush=True
+    )
+    for pair in run_grid(cells, asked.replicates, asked.jobs):
         print(as_line(*pair), flush=True)
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:3]), *sys.argv[3:])
+    main()
