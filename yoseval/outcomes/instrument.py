@@ -16,7 +16,7 @@ from yoseval.outcomes.types import Contrast, Quotient
 ASSUMPTIONS = (
     "The instrument changes who starts the programme.",
     "Given the covariates it is as if dealt by chance, with no cause in common with the outcome; a calendar marks more.",
-    "It changes the outcome only by way of the programme.",
+    "It changes the outcome only by way of starting the programme in the days that count as a start.",
     "It keeps nobody from the programme whom its absence would have brought there.",
     "The effect is that on children whose start depends on the instrument, who cannot be named one by one.",
 )

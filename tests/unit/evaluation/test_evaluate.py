@@ -177,3 +177,22 @@ def test_a_measure_that_the_follow_up_cannot_tell_is_not_a_lack_of_events(gather
     assert found.primary is None
     assert "not_estimable" in found.reasons
     assert "too_few_events" not in found.reasons
+
+
+def test_an_instrument_is_a_secondary_outcome_with_units_locked_beside_the_design(gathered, service_people):
+    rng = np.random.default_rng(1)
+    started = service_people["programme"] != "usual_supervision"
+    people = service_people.assign(offered=np.where(rng.random(len(service_people)) < 0.3, ~started, started).astype(int))
+    by = {"extra": f'{THIRD}measure = "instrument"\n', "change": (AREAS, f'{AREAS}\ninstrument = "offered"')}
+
+    plain, found = gathered("mentoring", people=people), gathered("mentoring", people=people, **by)
+
+    estimate = found.outcomes[-1].estimate
+    assert (estimate.measure, estimate.role, estimate.method, estimate.estimand) == (
+        "instrument", "secondary", "unadjusted", "LATE",
+    )  # fmt: skip
+    assert estimate.conf_low < estimate.estimate < estimate.conf_high
+    assert found.trial.instrumented is not None
+    assert found.trial.digest != plain.trial.digest
+    np.testing.assert_array_equal(found.primary.estimate.influence, plain.primary.estimate.influence)
+    assert found.outcomes[-1].checks == ()

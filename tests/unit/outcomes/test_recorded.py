@@ -143,6 +143,14 @@ def test_the_follow_up_of_a_comparison_child_ends_when_it_enters(opened):
     assert found["e"] == (61, True)
 
 
+def test_an_instrument_follows_those_who_enter_later_to_the_end(opened):
+    _, outcomes, design = opened(rule="grace")
+
+    followed = outcomes.follow(design, REOFFENDED.model_copy(update={"measure": "instrument"}))
+
+    assert dict(zip(followed.unit_id, followed.time, strict=True))["c"] == 200
+
+
 def test_later_starts_may_be_kept(opened):
     _, outcomes, design = opened(rule="grace", later_starts="keep")
 
