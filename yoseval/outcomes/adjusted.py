@@ -5,6 +5,7 @@ Takes the name of a measure and of an adjustment and gives a leaf with the field
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from yoseval.design.types import Design
 from yoseval.errors import DesignError, EstimationError, UsageError
 from yoseval.models.working_model import Family
 from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_odds_ratio, log_ratio
+from yoseval.outcomes.censored import Known, known_outcomes
 from yoseval.outcomes.contrast import Sample
 from yoseval.outcomes.counts import counts_to
 from yoseval.outcomes.doubly_robust import deal_children, doubly_robust
@@ -40,6 +42,9 @@ OF_COUNTS: Mapping[str, Callable[[ArmMean, ArmMean], Contrast]] = {
     "mean_count_ratio": log_ratio,
 }
 """Measures that can be adjusted, and what they make of the means of both arms."""
+
+
+LEAVING_NOTE = "Those not followed to the horizon are stood for by others of their group, whatever their covariates."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +93,39 @@ class AdjustedLeaf:
     def __call__(self, *given: Any) -> Contrast:
         """Return the contrast from what ``takes`` names, then ``treated``, ``weight`` and ``horizon``."""
         *outcome, covariates, fold, treated, weight, horizon = given
-        if self.measure in OF_RISKS:
-            y, of_means = _event_by(outcome[0], outcome[1], horizon), OF_RISKS[self.measure]
-        else:
-            y, of_means = counts_to(outcome[0], horizon), OF_COUNTS[self.measure]
+        of_units = (treated, weight, covariates, fold)
         try:
-            one, nought = self._means(y, treated, weight, covariates, fold)
+            if self.measure in OF_COUNTS:
+                one, nought = self._means(counts_to(outcome[0], horizon), *of_units)
+                return OF_COUNTS[self.measure](one.arm, nought.arm)
+            known = known_outcomes(outcome[0], outcome[1], treated, weight, horizon)
+            stands_for = known.stands_for if known.leaving else None
+            one, nought = self._means(known.outcome, *of_units, stands_for)
+            return OF_RISKS[self.measure](_with_leaving(one, known), _with_leaving(nought, known))
         except DesignError as problem:
             raise EstimationError(problem.problem, "Use a larger group, or no adjustment.") from problem
-        return of_means(one.arm, nought.arm)
 
     def _means(
-        self, y: Floats, treated: Flags, weight: Floats, covariates: Floats, fold: Indices
+        self,
+        y: Floats,
+        treated: Flags,
+        weight: Floats,
+        covariates: Floats,
+        fold: Indices,
+        stands_for: Floats | None = None,
     ) -> tuple[Standardised, Standardised]:
         family: Family = "logistic" if self.measure in OF_RISKS else "linear"
-        if self.adjustment.name == "g_computation":
-            return g_computation(y, treated, weight, covariates, estimand=self.estimand, family=family)
-        how, learner = self.adjustment.name, self.adjustment.learner
-        return doubly_robust(how, y, treated, weight, covariates, fold, estimand=self.estimand, family=family, learner=learner)
+        how, about = self.adjustment.name, self.estimand
+        if how == "g_computation":
+            return g_computation(y, treated, weight, covariates, estimand=about, family=family, stands_for=stands_for)
+        fitted = partial(doubly_robust, learner=self.adjustment.learner, stands_for=stands_for)
+        return fitted(how, y, treated, weight, covariates, fold, estimand=about, family=family)
+
+
+def _with_leaving(mean: Standardised, known: Known) -> ArmMean:
+    """Add to the influence on a mean what goes through whom the known outcomes stand for."""
+    through = known.through(mean.model)
+    return ArmMean(mean.value, mean.population + mean.model + through, mean.by_weight + through)
 
 
 def require_adjustable(measure: str, adjustment: Adjustment, design: Design) -> None:
@@ -148,7 +168,9 @@ def with_adjustment(sample: Sample, adjustment: Adjustment, design: Design) -> S
     if adjustment.name != "g_computation":
         child = np.unique(design.person_id.astype(str), return_inverse=True)[1]
         fold[used] = deal_children(child[used], design.treated[used])
-    return replace(sample, covariates=values, fold=fold)
+    left = used & ~(sample.event & (sample.time <= sample.horizon)) & (sample.time < sample.horizon)
+    notes = (LEAVING_NOTE,) if left.any() else ()
+    return replace(sample, covariates=values, fold=fold, notes=(*sample.notes, *notes))
 
 
 def adjustment_note(adjustment: Adjustment, design: Design) -> str:
@@ -156,13 +178,3 @@ def adjustment_note(adjustment: Adjustment, design: Design) -> str:
     names = adjustment.covariates or design.cohort.covariates
     by = "a learner of one's own" if adjustment.learner is not None else "a regression"
     return f"Adjusted after the design: {ADJUSTMENTS[adjustment.name]}; {by} on {', '.join(names)}."
-
-
-def _event_by(time: Floats, event: Flags, horizon: float) -> Floats:
-    happened = event & (time <= horizon)
-    if (~happened & (time < horizon)).any():
-        raise EstimationError(
-            f"Some units were not followed to {horizon:g}, and a model of the outcome needs to know what happened to all.",
-            "Use the adjustment 'none', which allows for censoring, or a shorter follow-up.",
-        )
-    return happened.astype(np.float64)

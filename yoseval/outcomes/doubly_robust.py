@@ -78,7 +78,14 @@ def deal_children(child: Indices, treated: Flags) -> Indices:
 
 
 def cross_fit(
-    y: Floats, arm: Flags, covariates: Floats, fold: Indices, *, family: Family = "logistic", learner: Any = None
+    y: Floats,
+    arm: Flags,
+    covariates: Floats,
+    fold: Indices,
+    *,
+    family: Family = "logistic",
+    learner: Any = None,
+    stands_for: Floats | None = None,
 ) -> Nuisance:
     """Predict every unit's outcome in an arm by a model of that arm's units of other folds.
 
@@ -95,7 +102,9 @@ def cross_fit(
     family : str
         ``logistic`` or ``linear``.
     learner : classifier of scikit-learn, optional
-        In place of the logistic model.
+        In place of the logistic model; it learns from known outcomes alike, whomever they stand for.
+    stands_for : (n,) floats, optional
+        As for ``g_computation``.
 
     Raises
     ------
@@ -111,12 +120,14 @@ def cross_fit(
     for k in names:
         own = fold == k
         seen = arm & ~own if names.size > 1 else arm
+        seen = seen if stands_for is None else seen & (stands_for > 0)
         if learner is not None:
             _require_both_values(y[seen])
             learnt = np.clip(learn_from(learner, covariates[seen], y[seen] == 1.0, covariates[own], SEED), EDGE, 1.0 - EDGE)
             index[own] = np.log(learnt / (1.0 - learnt))
             continue
-        model = fit_working_model(family, covariates, y, seen.astype(np.float64))
+        counts = seen.astype(np.float64) if stands_for is None else seen * stands_for
+        model = fit_working_model(family, covariates, y, counts)
         index[own] = model.index(covariates[own])
         models.append((model, own))
     return Nuisance(index, family, tuple(models), covariates)
@@ -227,6 +238,7 @@ def doubly_robust(
     estimand: str,
     family: Family = "logistic",
     learner: Any = None,
+    stands_for: Floats | None = None,
 ) -> tuple[Standardised, Standardised]:
     """Return the means of both arms by ``aipw`` or ``tmle``.
 
@@ -240,6 +252,8 @@ def doubly_robust(
         From ``deal_children``.
     learner : classifier of scikit-learn, optional
         In place of the logistic model of the outcome.
+    stands_for : (n,) floats, optional
+        As for ``g_computation``.
 
     Returns
     -------
@@ -264,8 +278,9 @@ def doubly_robust(
     found = []
     for arm in (treated, ~treated):
         if is_population(arm, weight, population):
-            found.append(observed_mean(y, arm, weight))
+            found.append(observed_mean(y, arm, weight, stands_for))
             continue
-        nuisance = cross_fit(y, arm, covariates, fold, family=family, learner=learner)
-        found.append(mean(y, arm, weight, nuisance, population))
+        nuisance = cross_fit(y, arm, covariates, fold, family=family, learner=learner, stands_for=stands_for)
+        known = weight if stands_for is None else weight * stands_for
+        found.append(mean(y, arm, known, nuisance, population))
     return found[0], found[1]

@@ -104,7 +104,7 @@ def estimate_effect(
     clusters : str, optional
         Column of the cohort's units that names groups of dependent units, if not the one that the cohort declares.
     adjustment : str
-        A key of ``ADJUSTMENTS``: a model of the outcome on top of the design's weights. It needs follow-up to the horizon.
+        A key of ``ADJUSTMENTS``: a model of the outcome on top of the design's weights.
     adjust : sequence of str
         Columns of the cohort that the model takes; the design's covariates if empty. Without an adjustment, the covariates for
         which matching with replacement is adjusted for its bias: see ``adjust_for_bias``.
@@ -201,7 +201,7 @@ def _adjusted(measure: Measure, sample: Sample, adjustment: Adjustment, design: 
     """Put the adjusted leaf in the measure's place, and in the sample what it takes."""
     leaf = AdjustedLeaf(measure.name, adjustment, design.weighting.estimand)
     ready = with_adjustment(sample, adjustment, design)
-    notes = (*sample.notes, adjustment_note(adjustment, design))
+    notes = (*ready.notes, adjustment_note(adjustment, design))
     return replace(measure, leaf=leaf, takes=leaf.takes, check=None), replace(ready, notes=notes)
 
 

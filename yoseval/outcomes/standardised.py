@@ -103,6 +103,7 @@ def g_computation(
     estimand: str,
     family: Family = "logistic",
     interactions: bool = True,
+    stands_for: Floats | None = None,
 ) -> tuple[Standardised, Standardised]:
     r"""Predict the outcome of a whole population in either arm, and average.
 
@@ -130,6 +131,9 @@ def g_computation(
     interactions : bool
         True for a model of its own for each arm (all interactions with treatment), False for one in which treatment shifts
         the intercept.
+    stands_for : (n,) floats, optional
+        How many each stands for where some outcomes are not known: see ``outcomes.censored``. All count for whom the means are
+        about; ``model`` is then also ``stands_for`` times the derivative in it.
 
     Returns
     -------
@@ -157,19 +161,26 @@ def g_computation(
     """
     population = target_population(estimand, treated, weight)
     if interactions:
-        own, other = (_arm_of_its_own(y, arm, weight, covariates, family, population) for arm in (treated, ~treated))
+        own, other = (
+            _arm_of_its_own(y, arm, weight, covariates, family, population, stands_for) for arm in (treated, ~treated)
+        )
         return own, other
-    model = fit_working_model(family, np.column_stack([treated, covariates]), y, weight)
+    fitted = weight if stands_for is None else weight * stands_for
+    model = fit_working_model(family, np.column_stack([treated, covariates]), y, fitted)
     one, nought = (np.column_stack([np.full(len(y), level), covariates]) for level in (1.0, 0.0))
     return _standardise(model, one, population), _standardise(model, nought, population)
 
 
-def observed_mean(y: Floats, arm: Flags, weight: Floats) -> Standardised:
+def observed_mean(y: Floats, arm: Flags, weight: Floats, stands_for: Floats | None = None) -> Standardised:
     """Return the weighted mean of an arm that is itself the population: what it would have been needs no model."""
-    own = weight * arm / (weight @ arm)
+    own = weight * arm if stands_for is None else weight * arm * stands_for
+    own = own / own.sum()
     value = float(own @ y)
     influence = own * (y - value)
-    return Standardised(value, influence, np.zeros_like(influence), influence)
+    nothing = np.zeros_like(influence)
+    if stands_for is None:
+        return Standardised(value, influence, nothing, influence)
+    return Standardised(value, nothing, influence, influence)
 
 
 def is_population(arm: Flags, weight: Floats, population: Population) -> bool:
@@ -178,11 +189,18 @@ def is_population(arm: Flags, weight: Floats, population: Population) -> bool:
 
 
 def _arm_of_its_own(
-    y: Floats, arm: Flags, weight: Floats, covariates: Floats, family: Family, population: Population
+    y: Floats,
+    arm: Flags,
+    weight: Floats,
+    covariates: Floats,
+    family: Family,
+    population: Population,
+    stands_for: Floats | None,
 ) -> Standardised:
     if is_population(arm, weight, population):
-        return observed_mean(y, arm, weight)
-    return _standardise(fit_working_model(family, covariates, y, weight * arm), covariates, population)
+        return observed_mean(y, arm, weight, stands_for)
+    own = weight * arm if stands_for is None else weight * arm * stands_for
+    return _standardise(fit_working_model(family, covariates, y, own), covariates, population)
 
 
 def _standardise(model: WorkingModel, x: Floats, population: Population) -> Standardised:
