@@ -13,14 +13,17 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 
+from yoseval import Cohort, FollowUp, build_design, estimate_effect
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.design.score_weights import score_estimation, score_slopes, score_weights
+from yoseval.design.types import Design
 from yoseval.models.clustered_logit import fit_clustered_logit
 from yoseval.models.glm import fit_logit
 from yoseval.models.variance import correct_for_estimated_weights
@@ -206,6 +209,36 @@ def bootstrap(n: int, replicates: int, methods: tuple[str, ...]) -> list[Row]:
     return found
 
 
+def jackknife(n: int) -> list[Row]:
+    """Time the jackknife of entropy weights that are fitted again, all replicates at once beside one at a time."""
+    followup, design = weighted_effect_of_few(n)
+    again = design.weighting.reweight
+
+    def with_refits(refit) -> Work:
+        # A weighting of its own each time: what was fitted before is remembered.
+        return lambda: estimate_effect(
+            followup,
+            replace(design, weighting=replace(design.weighting, reweight=refit)),
+            "risk_difference",
+            variance="jackknife",
+        )
+
+    return compare("jackknife, weights fitted again", n, with_refits(again), {"one at a time": with_refits(again.one)})
+
+
+def weighted_effect_of_few(n: int) -> tuple[FollowUp, Design]:
+    """Return a follow-up and an entropy design of n children with three covariates."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"age": rng.uniform(12, 18, n), "prior": rng.poisson(2.0, n), "girl": rng.random(n) < 0.3})
+    started = rng.random(n) < 1 / (1 + np.exp(0.8 - 0.3 * (frame["prior"] - 2)))
+    again = rng.random(n) < 0.35
+    days = np.where(again, rng.integers(1, 365, n), 365)
+    frame = frame.assign(started=started, girl=frame["girl"].astype(int), again=again.astype(int), days=days)
+    cohort = Cohort.from_frame(frame, treated="started", covariates=["age", "prior", "girl"])
+    followup = FollowUp.from_frame(frame, event="again", time="days", horizon=365)
+    return followup, build_design(cohort, "entropy")
+
+
 def report(found: list[Row]) -> str:
     """Return one line a piece of work, with the ratio of a peer's time to ours."""
     own = {(r.work, r.n): r.seconds for r in found if r.who == "yoseval"}
@@ -227,7 +260,7 @@ def main(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = [*survival(small, robust_peers=True), *survival(large, robust_peers=False), *curves(large)]
-        found += [*effects(small, large), *bootstrap(drawn, replicates, methods)]
+        found += [*effects(small, large), *bootstrap(drawn, replicates, methods), *jackknife(300)]
     print(report(found))
     return found
 

@@ -30,6 +30,7 @@ def test_every_row_of_the_table_is_timed(benchmark_of_effects, capsys):
         "logistic, clustered",
         "M-estimation",
         "1,000 replicates, overlap",
+        "jackknife, weights fitted again",
     }
     assert {"lifelines", "statsmodels"} <= {r.who for r in found}
     assert len(capsys.readouterr().out.splitlines()) >= len(found) + 1
@@ -56,3 +57,10 @@ def test_the_clustered_regression_is_quicker_than_that_of_statsmodels(benchmark_
 
     # Of a million rows three times and more; of so few about twice.
     assert own < peer
+
+
+def test_replicates_of_a_jackknife_at_once_are_quicker_than_one_at_a_time(benchmark_of_effects):
+    seconds = {row.who: row.seconds for row in benchmark_of_effects.jackknife(300)}
+
+    # Measured a twentieth of it.
+    assert 4 * seconds["yoseval"] < seconds["one at a time"]

@@ -14,9 +14,10 @@ from yoseval.cohort.covariates import CovariateMatrix
 from yoseval.design.propensity import fit_propensity
 from yoseval.design.spreads import standard_deviations
 from yoseval.design.tilt import GAP, exact_step, tilt, tilt_estimation
-from yoseval.design.types import Weighting
+from yoseval.design.types import Refit, Weighting
 from yoseval.errors import DesignError
 from yoseval.models.glm import independent_columns
+from yoseval.models.many_fits import exponential, fit_many
 
 MEANS_ONLY = "The squares of the numbers could not be balanced between the groups; their means are."
 REMEDY = "Merge rare categories, leave a covariate out, or choose another method."
@@ -93,7 +94,10 @@ def _weighting(x: Floats, treated: Flags, fit: EntropyFit, score: Floats, notes:
         estimand="ATT",
         notes=notes,
         estimation=tilt_estimation(x - x[treated].mean(axis=0), treated, fit.weight),
-        reweight=partial(entropy_weights_again, x, treated, fit.multipliers),
+        reweight=Refit(
+            partial(entropy_weights_again, x, treated, fit.multipliers),
+            partial(entropy_weights_of_many, x, treated, fit.multipliers),
+        ),
     )
 
 
@@ -180,6 +184,44 @@ def entropy_weights_again(x: Floats, treated: Flags, start: Floats, kept: Indice
     rows = x[kept]
     columns = independent_columns(rows)
     return entropy_weights(rows[:, columns], treated[kept], start=start[columns]).weight
+
+
+def entropy_weights_of_many(x: Floats, treated: Flags, start: Floats, kept: Flags) -> Floats:
+    """Fit entropy weights again on many parts of the units at once, as ``entropy_weights_again`` does on one.
+
+    Parameters
+    ----------
+    x, treated, start
+        As for ``entropy_weights_again``.
+    kept : (r, n) booleans
+        The units of each part.
+
+    Returns
+    -------
+    (r, n) floats
+        Weights, 0 for units left out; a row of NaN where a part has to be fitted alone.
+    """
+    scale = x.std(axis=0)
+    z = (x - x[treated].mean(axis=0)) / scale
+    pool, among = z[~treated], kept[:, ~treated]
+    index = pool @ (start * scale)
+    level = -index.max() - np.log(np.exp(index - index.max()).sum())
+    n_treated = kept[:, treated].sum(axis=1)[:, None].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a part without treated units
+        means = kept[:, treated] @ z[treated] / n_treated
+    share = fit_many(
+        np.column_stack([np.ones(len(pool)), pool]),
+        among,
+        np.column_stack([np.ones(len(kept)), means]),
+        np.append(level, start * scale),
+        exponential,
+    )
+    share = share * among
+    total = share.sum(axis=1, keepdims=True)
+    weight = kept.astype(np.float64)
+    weight[:, ~treated] = n_treated * share / total
+    weight[~(n_treated * total > 0)[:, 0]] = np.nan
+    return weight
 
 
 def _require_within_reach(z: Floats, names: tuple[str, ...]) -> None:

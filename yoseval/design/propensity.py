@@ -18,8 +18,9 @@ from yoseval.design.score_weights import score_weights
 from yoseval.design.spreads import standard_deviations
 from yoseval.errors import DesignError, UsageError
 from yoseval.models.firth import fit_firth
-from yoseval.models.glm import SEPARATION_REMEDY, LogitFit, fit_logit, independent_columns
+from yoseval.models.glm import SEPARATION_REMEDY, LogitFit, fit_logit, independent_columns, standardise_columns
 from yoseval.models.learners import LearnedScore, boosted_score, cross_fitted_score
+from yoseval.models.many_fits import fit_many, logistic
 from yoseval.models.ridge import fit_ridge
 
 KNOWN_NOTE = "Scores are a learner's: the interval takes the weights as known."
@@ -205,6 +206,28 @@ def score_again(x: Floats, treated: Flags, fit: Callable[..., LogitFit], start: 
     columns = independent_columns(rows)
     used = rows if columns.all() else rows[:, columns]
     return fit(used, treated[kept], start=start[np.append(True, columns)]).fitted
+
+
+def scores_of_many(x: Floats, treated: Flags, start: Floats, kept: Flags) -> Floats:
+    """Fit the score of ``logit`` again on many parts of the units at once, as ``score_again`` does on one.
+
+    Parameters
+    ----------
+    x, treated, start
+        As for ``score_again``.
+    kept : (r, n) booleans
+        The units of each part.
+
+    Returns
+    -------
+    (r, n) floats
+        Scores, of the units left out too; a row of NaN where a part has to be fitted alone.
+    """
+    scaled = standardise_columns(x)
+    score = fit_many(scaled.z, kept, (kept & treated) @ scaled.z, scaled.on_scale(start), logistic)
+    is_one = (kept & ~((score > 0) & (score < 1))).any(axis=1)  # within rounding of an end: refused
+    score[is_one] = np.nan
+    return score
 
 
 def require_both_values(matrix: CovariateMatrix, treated: Flags, *, in_each_arm: bool = True) -> None:

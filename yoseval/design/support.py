@@ -14,7 +14,7 @@ import numpy as np
 from yoseval.arrays import AnyArray, Flags, Floats, Indices
 from yoseval.cohort.build import Cohort
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.types import WeightEstimation, Weighting
+from yoseval.design.types import Refit, WeightEstimation, Weighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,10 +102,11 @@ def build_on_support(cohort: Cohort, build: Callable[[Cohort], Weighting]) -> We
     support = common_support(matrix, treated)
     is_whole = bool(support.kept.all())
     inner = build(cohort if is_whole else replace(cohort, units=cohort.units[support.kept].reset_index(drop=True)))
-    again = inner.reweight
+    again, many = inner.reweight, inner.reweight_many
     if again is not None:
-        place = np.where(support.kept, np.cumsum(support.kept) - 1, -1)
-        again = partial(weights_on_support, flag_columns(matrix)[0], treated, place, again)
+        flags, place = flag_columns(matrix)[0], np.where(support.kept, np.cumsum(support.kept) - 1, -1)
+        again = partial(weights_on_support, flags, treated, place, again)
+        again = again if many is None else Refit(again, partial(weights_on_support_of_many, flags, treated, place, many))
     widened = inner if is_whole else _widened(inner, support, treated)
     return replace(widened, reweight=again)
 
@@ -139,6 +140,41 @@ def weights_on_support(
     weight = np.zeros(len(kept))
     weight[stays] = again(place[kept[stays]])
     return weight
+
+
+def weights_on_support_of_many(
+    flags: Floats, treated: Flags, place: Indices, many: Callable[[Flags], Floats], kept: Flags
+) -> Floats:
+    """Fit weights again on many parts of the units at once, as ``weights_on_support`` does on one.
+
+    Parameters
+    ----------
+    flags, treated, place
+        As for ``weights_on_support``.
+    many : callable
+        ``Refit.many`` of the weighting, for the units it was built on.
+    kept : (r, n) booleans
+        The units of each part.
+
+    Returns
+    -------
+    (r, n) floats
+        Weights; a row of NaN where somebody of a part has nobody to be compared with any more, or it has to be fitted alone.
+    """
+    inside = place >= 0
+    whole = np.flatnonzero(~_leave_somebody_alone(flags, treated, kept & inside))
+    weight = np.full(kept.shape, np.nan)
+    weight[whole] = 0.0
+    weight[np.ix_(whole, inside)] = many(kept[np.ix_(whole, inside)])
+    return weight
+
+
+def _leave_somebody_alone(flags: Floats, treated: Flags, kept: Flags) -> Flags:
+    """Tell of each part, a row of ``kept``, whether ``_alone`` finds a term: (r,) booleans."""
+    arms = [(kept[:, arm] @ flags[arm], kept[:, arm].sum(axis=1)[:, None]) for arm in (treated, ~treated)]
+    fixed = [(have == 0) | (have == size) for have, size in arms]
+    alone: Flags = (fixed[0] != fixed[1]).any(axis=1)
+    return alone
 
 
 def _alone(flags: Floats, treated: Flags, kept: Flags) -> tuple[int, Flags] | None:

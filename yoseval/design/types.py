@@ -32,6 +32,27 @@ class WeightEstimation:
     influence: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Refit:
+    """A way to fit weights again that knows many parts of the units at once; called, it fits one.
+
+    Parameters
+    ----------
+    one : callable
+        As ``Weighting.reweight``.
+    many : callable
+        From (r, n) booleans, True where a part keeps a unit, to (r, n) weights, 0 where it does not. Where a part cannot be
+        fitted together with the others its row is NaN, never an error: ``one`` fits it, or says why not.
+    """
+
+    one: Callable[[Indices], Floats]
+    many: Callable[[Flags], Floats]
+
+    def __call__(self, kept: Indices) -> Floats:
+        """Return the weights of the kept positions, (k,) floats."""
+        return self.one(kept)
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weighting:
     """What a method gives back about the n units of a cohort.
@@ -54,7 +75,7 @@ class Weighting:
         Given by weighting methods.
     reweight : callable, optional
         From the positions of kept units, the weights of those units when the weighting is fitted again on
-        them alone (for the jackknife); None = weights stay as they are.
+        them alone (for the jackknife); None = weights stay as they are. A ``Refit`` where many can be fitted at once.
     pairs : tuple of two (m,) integers, optional
         Given by matching with replacement, where a comparison unit may be in several sets: the position of the
         treated and of the comparison unit of each of the m matches. ``set_id`` is then -1 throughout. The weight
@@ -79,6 +100,11 @@ class Weighting:
     pairs: tuple[Indices, Indices] | None = None
     matched_on: Floats | None = None
     stratified: bool = False
+
+    @property
+    def reweight_many(self) -> Callable[[Flags], Floats] | None:
+        """``Refit.many`` where the weighting has one: whatever wraps ``reweight`` and does not know it, loses it."""
+        return self.reweight.many if isinstance(self.reweight, Refit) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

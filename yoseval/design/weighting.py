@@ -12,9 +12,9 @@ import numpy as np
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.propensity import fit_propensity, score_again, score_fit
+from yoseval.design.propensity import fit_propensity, score_again, score_fit, scores_of_many
 from yoseval.design.score_weights import require_scores
-from yoseval.design.types import WeightEstimation, Weighting
+from yoseval.design.types import Refit, WeightEstimation, Weighting
 from yoseval.models.glm import LogitFit, fit_logit
 
 
@@ -46,10 +46,14 @@ def overlap_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: An
     li2018 : Li, Morgan and Zaslavsky (2018), JASA 113(521), 390-400.
     """
     fitted = fit_propensity(matrix, treated, model=propensity)
-    x, fit, estimation, again = matrix.for_models()[:, fitted.columns], score_fit(propensity), None, None
+    x, fit, estimation = matrix.for_models()[:, fitted.columns], score_fit(propensity), None
+    again: Callable[[Indices], Floats] | None = None
     if fit is not None and fitted.fit is not None:
         estimation = overlap_estimation(x, treated, fitted.fit)
-        again = partial(overlap_weights_again, x, treated, fitted.fit.coefficients, fit=fit)
+        start = fitted.fit.coefficients
+        again = partial(overlap_weights_again, x, treated, start, fit=fit)
+        if fit is fit_logit:
+            again = Refit(again, partial(overlap_weights_of_many, x, treated, start))
     return Weighting(
         weight=overlap_weights(fitted.score, treated),
         set_id=np.full(len(treated), -1, dtype=np.int64),
@@ -165,6 +169,28 @@ def overlap_weights_again(
         If the kept units have no score.
     """
     return overlap_weights(score_again(x, treated, fit, start, kept), treated[kept])
+
+
+def overlap_weights_of_many(x: Floats, treated: Flags, start: Floats, kept: Flags) -> Floats:
+    """Fit score and overlap weights again on many parts of the units at once, as ``overlap_weights_again`` does on one.
+
+    Parameters
+    ----------
+    x, treated, start
+        As for ``overlap_weights_again``, with the score of ``logit``.
+    kept : (r, n) booleans
+        The units of each part.
+
+    Returns
+    -------
+    (r, n) floats
+        Weights, 0 for units left out; a row of NaN where a part has to be fitted alone.
+    """
+    score = scores_of_many(x, treated, start, kept)
+    weight: Floats = np.where(treated, 1.0 - score, score) * kept
+    for arm in (treated, ~treated):
+        weight[:, arm] /= weight[:, arm].sum(axis=1, keepdims=True)
+    return weight
 
 
 def _sum_to_one_within_arms(raw: Floats, treated: Flags) -> Floats:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from yoseval.arrays import AnyArray, Floats, Indices
+from yoseval.arrays import AnyArray, Flags, Floats, Indices
 from yoseval.errors import EstimationError
 
 Kind = Literal["HC0", "HC1"]
+TOGETHER = 50_000  # units times replicates of a jackknife that are computed at once
 
 
 def clustered_variance(influence: Floats, clusters: AnyArray, *, kind: Kind = "HC0", n_parameters: int = 2) -> float:
@@ -184,7 +185,32 @@ def correct_for_estimated_weights(influence: Floats, weight: Floats, gradient: F
 
 
 def jackknife_variance(statistic: Callable[[Indices], float], clusters: AnyArray, *, max_groups: int = 500) -> float:
-    r"""Leave out one cluster at a time and compute the statistic again.
+    """Leave out one cluster at a time and compute the statistic again, as ``jackknife_of_many`` of one at a time.
+
+    Parameters
+    ----------
+    statistic : callable
+        From the kept positions, (k,) rising integers, to a number.
+    clusters, max_groups
+        As for ``jackknife_of_many``.
+
+    Returns
+    -------
+    float
+        The variance.
+
+    Raises
+    ------
+    EstimationError
+        As ``jackknife_of_many``.
+    """
+    return jackknife_of_many(
+        lambda kept: np.array([statistic(np.flatnonzero(row)) for row in kept]), clusters, max_groups=max_groups
+    )
+
+
+def jackknife_of_many(replicates: Callable[[Flags], Floats], clusters: AnyArray, *, max_groups: int = 500) -> float:
+    r"""Leave out one cluster at a time and compute the statistic of many replicates together.
 
     .. math:: \hat V = \frac{G-1}{G} \sum_g \big(\hat\theta_{(-g)} - \bar\theta\big)^2
 
@@ -193,8 +219,8 @@ def jackknife_variance(statistic: Callable[[Indices], float], clusters: AnyArray
 
     Parameters
     ----------
-    statistic : callable
-        From the kept positions, (k,) rising integers, to a number.
+    replicates : callable
+        From (r, n) booleans, True where a replicate keeps a unit, to r numbers; r is as large as memory and cache like it.
     clusters : (n,) labels
         Units with one label leave together.
     max_groups : int
@@ -218,11 +244,12 @@ def jackknife_variance(statistic: Callable[[Indices], float], clusters: AnyArray
     _require_groups(n_groups)
     group = codes % max_groups
     n_replicates = min(n_groups, max_groups)
-    replicates = np.array([statistic(np.flatnonzero(group != g)) for g in range(n_replicates)])
-    if not np.isfinite(replicates).all():
-        lost = int((~np.isfinite(replicates)).sum())
+    parts = np.array_split(np.arange(n_replicates), -(-n_replicates * group.size // TOGETHER))
+    found = np.concatenate([replicates(group != part[:, None]) for part in parts if part.size])
+    if not np.isfinite(found).all():
+        lost = int((~np.isfinite(found)).sum())
         raise EstimationError(f"{lost} of {n_replicates} jackknife replicates are not numbers.", "Use the sandwich.")
-    return float((n_replicates - 1.0) / n_replicates * ((replicates - replicates.mean()) ** 2).sum())
+    return float((n_replicates - 1.0) / n_replicates * ((found - found.mean()) ** 2).sum())
 
 
 def effective_size(weight: Floats) -> float:

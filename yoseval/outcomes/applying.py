@@ -48,6 +48,9 @@ class Measure:
         True where all units of the cohort count alike, whatever the design: the effect is then about others (LATE).
     check : callable or None
         From what the leaf takes and ``treated`` to a note on how the data fit; empty where there is nothing to say.
+    of_arm : callable or None
+        From times, events, (r, n) weights and the horizon to what the leaf contrasts, of one arm under each set of weights:
+        r numbers, NaN where the leaf would refuse. None where only the leaf knows, or it takes more.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Measure:
     shares: Literal["", "with", "without"] = ""
     everybody: bool = False
     check: Callable[..., str] | None = None
+    of_arm: Callable[[Floats, Flags, Floats, float], Floats] | None = None
 
 
 FIELDS: Mapping[str, str] = {
@@ -172,7 +176,32 @@ def value_on(measure: Measure, sample: Sample, treated: Flags, rows: Indices, we
         If an arm has nothing to estimate from.
     """
     used = weight > 0
-    return _on_units(measure, sample, treated, rows[used], weight[used]).value
+    rows, weight = rows[used], weight[used]
+    if measure.of_arm is not None:
+        value = _contrasts(measure, sample, treated, rows, weight[None])[0]
+        if np.isfinite(value):
+            return float(value)
+    return _on_units(measure, sample, treated, rows, weight).value
+
+
+def values_on_many(measure: Measure, sample: Sample, treated: Flags, weights: Floats) -> Floats:
+    """Return the value of a contrast under many sets of weights, on its analysis scale, without influence.
+
+    Parameters
+    ----------
+    measure, sample, treated
+        As for ``value_on``.
+    weights : (r, n) floats
+        Of all n units; a row of NaN gives NaN.
+
+    Returns
+    -------
+    (r,) floats
+        NaN where ``value_on`` must be asked: it knows a way, or says why there is none.
+    """
+    if measure.of_arm is None:
+        return np.full(len(weights), np.nan)
+    return _contrasts(measure, sample, treated, np.arange(treated.size), weights)
 
 
 def fit_notes(measure: Measure, sample: Sample, treated: Flags) -> tuple[str, ...]:
@@ -201,6 +230,20 @@ def _known(measure: Measure, sample: Sample) -> Sample:
     return replace(
         sample, weight=np.where(gaps, 0.0, sample.weight), followed=sample.followed & ~gaps, notes=(*sample.notes, note)
     )
+
+
+def _contrasts(measure: Measure, sample: Sample, treated: Flags, rows: Indices, weights: Floats) -> Floats:
+    """Contrast the arms of the units at the positions ``rows`` under each set of their weights."""
+    assert measure.of_arm is not None  # the caller looked
+    arms = []
+    for arm in (treated[rows], ~treated[rows]):
+        own = rows[arm]
+        arms.append(measure.of_arm(sample.time[own], sample.event[own], weights[:, arm], sample.horizon))
+    if measure.scale == "identity":
+        return arms[0] - arms[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.log(arms[0] / arms[1])
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _on_units(measure: Measure, sample: Sample, treated: Flags, used: Indices, weight: Floats) -> Contrast:

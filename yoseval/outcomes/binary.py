@@ -8,6 +8,7 @@ import numpy as np
 
 from yoseval.arrays import Flags, Floats
 from yoseval.models.curves import kaplan_meier, survival_at, survival_influence
+from yoseval.models.many_curves import survival_of_many
 from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_odds_ratio, log_ratio
 from yoseval.outcomes.types import Contrast
 
@@ -110,6 +111,18 @@ def odds_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, horiz
     0.0
     """
     return log_odds_ratio(_risk(time, event, weight * treated, horizon), _risk(time, event, weight * ~treated, horizon))
+
+
+def risks(time: Floats, event: Flags, weights: Floats, horizon: float) -> Floats:
+    """Return one arm's risk by the horizon under each set of weights, (r,) floats; NaN where there is none."""
+    return 1.0 - survival_of_many(time, event, weights, horizon).at_horizon
+
+
+def odds(time: Floats, event: Flags, weights: Floats, horizon: float) -> Floats:
+    """Return one arm's odds of the event by the horizon under each set of weights, (r,) floats; NaN where there are none."""
+    risk = risks(time, event, weights, horizon)
+    found: Floats = np.divide(risk, 1.0 - risk, out=np.full(risk.size, np.nan), where=risk < 1.0)
+    return found
 
 
 def _risk(time: Floats, event: Flags, weight: Floats, horizon: float) -> ArmMean:

@@ -151,6 +151,7 @@ def infer(
     sample: Sample,
     recompute: Callable[[Indices, Floats], float],
     *,
+    recompute_many: Callable[[Floats], Floats] | None = None,
     scale: Scale = "identity",
     conf_level: float = 0.95,
     variance: str = "auto",
@@ -169,6 +170,8 @@ def infer(
         The follow-up in the order of the design.
     recompute : callable
         From kept positions, (k,), and their weights, (k,), to the value of the contrast.
+    recompute_many : callable, optional
+        From (r, n) weights to r such values, NaN where ``recompute`` must be asked.
     scale : str
         ``log`` where the value is the logarithm of a ratio.
     conf_level : float
@@ -202,7 +205,7 @@ def infer(
         raise UsageError(f"'{variance}' is not a variance.", f"Choose one of: {', '.join(VARIANCES)}.")
     degrees_of_freedom(sample.weight, design.treated)  # an error where an arm is too small for any of them
     levels = cluster_levels(design, clusters)
-    asked = Uncertain(contrast, design, sample.weight, sample.followed, levels, recompute)
+    asked = Uncertain(contrast, design, sample.weight, sample.followed, levels, recompute, recompute_many)
     if contrast.quotient is not None:
         made, words, notes = quotient_interval(asked, contrast.quotient, conf_level=conf_level)
         return Inference(made, words, notes)

@@ -5,6 +5,7 @@ Takes a follow-up and a design and gives an estimate with its interval. The stat
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from yoseval.design.types import Design
 from yoseval.errors import UsageError
 from yoseval.models.variance import effective_size
 from yoseval.outcomes.adjusted import AdjustedLeaf, Adjustment, adjustment_note, require_adjustable, with_adjustment
-from yoseval.outcomes.applying import Measure, contrast_of, design_for, fit_notes, sample_for, value_on
+from yoseval.outcomes.applying import Measure, contrast_of, design_for, fit_notes, sample_for, value_on, values_on_many
 from yoseval.outcomes.bias_adjustment import adjust_for_bias
-from yoseval.outcomes.binary import odds_ratio, risk_difference, risk_ratio
+from yoseval.outcomes.binary import odds, odds_ratio, risk_difference, risk_ratio, risks
 from yoseval.outcomes.competing import cause_specific_ratio, incidence_difference, subdistribution_ratio
 from yoseval.outcomes.contrast import Inference, Sample, correct_contrast, infer
 from yoseval.outcomes.counts import mean_count_difference, mean_count_ratio
@@ -25,7 +26,14 @@ from yoseval.outcomes.instrument import instrument
 from yoseval.outcomes.rates import count_dispersion_note, dispersion_note, rate_ratio
 from yoseval.outcomes.recurrent import ag, lwyy, pwp_gap, pwp_total
 from yoseval.outcomes.severity import severity_odds, win_ratio
-from yoseval.outcomes.survival import hazard_ratio, restricted_mean_difference, restricted_mean_ratio, survival_difference
+from yoseval.outcomes.survival import (
+    hazard_ratio,
+    mean_times,
+    restricted_mean_difference,
+    restricted_mean_ratio,
+    shares_without,
+    survival_difference,
+)
 from yoseval.outcomes.types import Contrast, Estimate, FollowUp
 
 _OF_CAUSES, _OF_COUNTS, _OF_WORST = ("time", "cause"), ("counts",), ("severity",)
@@ -42,12 +50,12 @@ def _ratio(leaf: Callable[..., Contrast], label: str, benefit: int = -1, **more:
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        _difference(risk_difference, "difference in risk", shares="with"),
-        _ratio(risk_ratio, "risk ratio", shares="with"),
-        _ratio(odds_ratio, "odds ratio", shares="with"),
-        _difference(survival_difference, "difference in survival", benefit=1, shares="without"),
-        _difference(restricted_mean_difference, "difference in mean time without the outcome", "time", 1),
-        _ratio(restricted_mean_ratio, "ratio of mean times without the outcome", 1),
+        _difference(risk_difference, "difference in risk", shares="with", of_arm=risks),
+        _ratio(risk_ratio, "risk ratio", shares="with", of_arm=risks),
+        _ratio(odds_ratio, "odds ratio", shares="with", of_arm=odds),
+        _difference(survival_difference, "difference in survival", benefit=1, shares="without", of_arm=shares_without),
+        _difference(restricted_mean_difference, "difference in mean time without the outcome", "time", 1, of_arm=mean_times),
+        _ratio(restricted_mean_ratio, "ratio of mean times without the outcome", 1, of_arm=mean_times),
         _ratio(hazard_ratio, "hazard ratio"),
         _difference(incidence_difference, "difference in cumulative incidence", takes=_OF_CAUSES, shares="with"),
         _ratio(cause_specific_ratio, "cause-specific hazard ratio", takes=_OF_CAUSES),
@@ -151,6 +159,7 @@ def estimate_effect(
         design,
         sample,
         recompute,
+        recompute_many=partial(values_on_many, chosen, sample, design.treated),
         scale=chosen.scale,
         conf_level=conf_level,
         variance=variance,
@@ -202,7 +211,7 @@ def _adjusted(measure: Measure, sample: Sample, adjustment: Adjustment, design: 
     leaf = AdjustedLeaf(measure.name, adjustment, design.weighting.estimand)
     ready = with_adjustment(sample, adjustment, design)
     notes = (*ready.notes, adjustment_note(adjustment, design))
-    return replace(measure, leaf=leaf, takes=leaf.takes, check=None), replace(ready, notes=notes)
+    return replace(measure, leaf=leaf, takes=leaf.takes, check=None, of_arm=None), replace(ready, notes=notes)
 
 
 def _estimate(

@@ -26,6 +26,7 @@ from yoseval.models.curves import (
 )
 from yoseval.models.incidence import clustered_incidence_variance, cumulative_incidence, incidence_at
 from yoseval.models.intervals import limits
+from yoseval.models.many_curves import survival_of_many
 from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_ratio
 from yoseval.outcomes.clusters import cluster_codes, degrees_of_freedom
 from yoseval.outcomes.contrast import Sample, align_followup
@@ -160,6 +161,16 @@ def hazard_ratio(time: Floats, event: Flags, treated: Flags, weight: Floats, hor
     require_events(time, event, treated, weight, horizon)
     fit = fit_cox(np.minimum(time, horizon), event & (time <= horizon), treated[:, None].astype(np.float64), weight)
     return Contrast(float(fit.coefficients[0]), fit.influence[:, 0], np.nan, np.nan)
+
+
+def shares_without(time: Floats, event: Flags, weights: Floats, horizon: float) -> Floats:
+    """Return one arm's share without the outcome under each set of weights, (r,) floats; NaN where there is none."""
+    return survival_of_many(time, event, weights, horizon).at_horizon
+
+
+def mean_times(time: Floats, event: Flags, weights: Floats, horizon: float) -> Floats:
+    """Return one arm's mean time without the outcome under each set of weights, (r,) floats; NaN where there is none."""
+    return survival_of_many(time, event, weights, horizon).restricted_mean
 
 
 def _free_at(time: Floats, event: Flags, weight: Floats, horizon: float) -> ArmMean:

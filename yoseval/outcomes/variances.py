@@ -8,16 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import combinations
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats, Indices
+from yoseval.arrays import AnyArray, Flags, Floats, Indices
 from yoseval.design.types import Design, Weighting
 from yoseval.errors import NotEvaluableError, UsageError
 from yoseval.models.few_clusters import FEW_CLUSTERS, cr2_variance
 from yoseval.models.matching_variance import abadie_imbens_variance, equal_shares, match_counts, neighbour_variance
-from yoseval.models.variance import clustered_variance, effective_size, jackknife_variance
+from yoseval.models.variance import clustered_variance, effective_size, jackknife_of_many
 from yoseval.outcomes.clusters import Level, crossed, degrees_of_freedom
 from yoseval.outcomes.small_samples import interval_kind
 from yoseval.outcomes.types import Contrast
@@ -46,6 +47,8 @@ class Uncertain:
         On which units are dependent: see ``cluster_levels``.
     recompute : callable
         From kept positions, (k,), and their weights, (k,), to the value of the contrast.
+    recompute_many : callable, optional
+        From (r, n) weights to r such values, NaN where ``recompute`` must be asked.
     """
 
     contrast: Contrast
@@ -54,6 +57,7 @@ class Uncertain:
     followed: Flags
     levels: tuple[Level, ...]
     recompute: Callable[[Indices, Floats], float]
+    recompute_many: Callable[[Floats], Floats] | None = None
 
     @property
     def is_declared(self) -> bool:
@@ -132,7 +136,7 @@ def cr2(asked: Uncertain) -> Spread:
 
 
 def jackknife(asked: Uncertain) -> Spread:
-    """Leave out one cluster at a time, with the weights fitted again where the design knows how: see ``jackknife_variance``.
+    """Leave out one cluster at a time, with the weights fitted again where the design knows how: see ``jackknife_of_many``.
 
     Raises
     ------
@@ -150,14 +154,14 @@ def jackknife(asked: Uncertain) -> Spread:
     taking_part = np.flatnonzero(asked.weight > 0) if refit is None else np.arange(asked.weight.size)
     most = MAX_GROUPS if refit is None else design.weighting.most_refits
 
-    def statistic(kept: Indices) -> float:
-        positions = taking_part[kept]
-        if refit is None:
-            return asked.recompute(positions, asked.weight[positions])
-        return asked.recompute(positions, np.where(followed[positions], _fitted_again(design.weighting, positions), 0.0))
+    def replicates(part: Flags) -> Floats:
+        kept = np.zeros((len(part), followed.size), dtype=bool)
+        kept[:, taking_part] = part
+        weights = np.where(kept, asked.weight, 0.0) if refit is None else _fitted_again_on_many(design.weighting, kept)
+        return _values(asked, kept, np.where(followed, weights, 0.0))
 
     def one_way(codes: Indices) -> tuple[float, float]:
-        return jackknife_variance(statistic, codes[taking_part], max_groups=most), np.inf
+        return jackknife_of_many(replicates, codes[taking_part], max_groups=most), np.inf
 
     variance, df = _multiway(asked, one_way)
     grouped = "groups of " if np.unique(asked.levels[0].codes[taking_part]).size > most else ""
@@ -252,14 +256,40 @@ def _corrected(asked: Uncertain) -> str:
     return ", corrected for estimated weights" if weighting.estimation is not None or weighting.stratified else ""
 
 
+def _values(asked: Uncertain, kept: Flags, weights: Floats) -> Floats:
+    """Compute the contrast on each part of the units: at once where that is known, else one by one, with errors in turn.
+
+    ``weights`` is (r, n), with a row of NaN where a part's weights have to be fitted alone.
+    """
+    values = np.full(len(kept), np.nan) if asked.recompute_many is None else asked.recompute_many(weights)
+    for r in np.flatnonzero(np.isnan(values)):
+        positions, weight = np.flatnonzero(kept[r]), weights[r, kept[r]]
+        if np.isnan(weight).any():
+            weight = np.where(asked.followed[positions], _fitted_again(asked.design.weighting, positions), 0.0)
+        values[r] = asked.recompute(positions, weight)
+    return values
+
+
 _FITTED_AGAIN: WeakKeyDictionary[Weighting, dict[bytes, Floats]] = WeakKeyDictionary()
 
 
 def _fitted_again(weighting: Weighting, kept: Indices) -> Floats:
-    """Return the weights fitted again on the kept positions; every measure of one design shares the fits."""
+    """Return the weights fitted again on the kept positions."""
     assert weighting.reweight is not None  # the caller asked for weights that can be fitted again
+    return _known(weighting, kept, weighting.reweight)
+
+
+def _fitted_again_on_many(weighting: Weighting, kept: Flags) -> Floats:
+    """Return the weights fitted again on each part of the units, a row of NaN where it must be fitted alone."""
+    if weighting.reweight_many is None or len(kept) == 1:
+        return np.full(kept.shape, np.nan)
+    return _known(weighting, kept, weighting.reweight_many)
+
+
+def _known(weighting: Weighting, kept: AnyArray, fit: Callable[[Any], Floats]) -> Floats:
+    """Return what was fitted before, or fit it: every measure of one design shares the fits."""
     known = _FITTED_AGAIN.setdefault(weighting, {})
     key = blake2b(kept.tobytes(), digest_size=16).digest()
     if key not in known:
-        known[key] = weighting.reweight(kept)
+        known[key] = fit(kept)
     return known[key]

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize, root
 
 from yoseval.cohort.covariates import code_covariates
-from yoseval.design.entropy import MEANS_ONLY, entropy_weighting, entropy_weights, entropy_weights_again, squared_terms
+from yoseval.design.entropy import (
+    MEANS_ONLY,
+    entropy_weighting,
+    entropy_weights,
+    entropy_weights_again,
+    entropy_weights_of_many,
+    squared_terms,
+)
 from yoseval.design.tilt import tilt_estimation
 from yoseval.errors import DesignError
 from yoseval.models.glm import independent_columns
@@ -199,3 +206,52 @@ def test_where_squares_are_out_of_reach_the_means_alone_are_balanced_and_a_note_
 
     assert MEANS_ONLY in found.notes
     np.testing.assert_allclose(found.weight, entropy_weighting(matrix, treated).weight)
+
+
+@pytest.mark.parametrize(
+    ("n", "groups", "moments", "seed"), [(90, 90, 1, 0), (300, 300, 1, 1), (240, 40, 2, 2), (600, 25, 1, 3)]
+)
+def test_many_refits_are_the_single_ones(n, groups, moments, seed):
+    rng = np.random.default_rng(seed)
+    x = pd.DataFrame({"a": rng.normal(size=n), "b": 1e4 + rng.poisson(2.0, n), "c": rng.choice(list("uvw"), n)})
+    treated = rng.random(n) < 1 / (1 + np.exp(1.0 - 0.7 * x["a"].to_numpy() - 0.3 * (x["c"] == "u").to_numpy()))
+    again = entropy_weighting(code_covariates(x, ("a", "b", "c")), treated, moments=moments).reweight
+    kept = np.arange(n) % groups != np.arange(groups)[:, None]
+
+    found = again.many(kept)
+
+    assert not np.isnan(found).any()
+    for part, weight in zip(kept, found, strict=True):
+        np.testing.assert_allclose(weight[part], again(np.flatnonzero(part)), rtol=1e-9)
+        assert (weight[~part] == 0).all()
+
+
+def test_many_refits_leave_to_the_single_one_who_cannot_be_balanced_and_who_lost_a_column():
+    rng = np.random.default_rng(6)
+    n = 60
+    treated = np.arange(n) < 20
+    # Only one comparison child is as high as the treated, and only one of all is not in the column's main value.
+    high, other = np.where(treated, rng.normal(1.0, 0.2, n), rng.normal(0.0, 0.2, n)), rng.normal(size=n)
+    high[30], single = 4.0, (np.arange(n) == 40) * 1.0
+    x = np.column_stack([high, other])
+    start = entropy_weights(x, treated).multipliers
+    kept = np.arange(n) != np.array([30, 40, 5])[:, None]
+
+    found = entropy_weights_of_many(x, treated, start, kept)
+    lost = entropy_weights_of_many(np.column_stack([other, single]), treated, np.zeros(2), kept)
+
+    assert np.isnan(found).all(axis=1).tolist() == [True, False, False]
+    with pytest.raises(DesignError, match="No weights give"):
+        entropy_weights_again(x, treated, start, np.flatnonzero(kept[0]))
+    # Out of reach while the child is there; without the child the single fit drops the column.
+    assert np.isnan(lost).all()
+    assert entropy_weights_again(np.column_stack([other, single]), treated, np.zeros(2), np.flatnonzero(kept[1])).shape == (59,)
+
+
+def test_many_refits_without_an_arm_or_without_columns():
+    treated = np.array([True, False, False, False])
+    kept = np.array([[True, True, False, True], [False, True, True, True]])
+
+    found = entropy_weights_of_many(np.zeros((4, 0)), treated, np.zeros(0), kept)
+
+    np.testing.assert_allclose(found, [[1.0, 0.5, 0.0, 0.5], [np.nan] * 4])

@@ -119,3 +119,30 @@ def test_a_jackknife_replicate_without_the_only_child_of_a_category_still_has_we
     wanted = np.array([fresh[i] for i in ids[kept]])
     total = np.where(design.treated[kept], wanted[design.treated[kept]].sum(), wanted[~design.treated[kept]].sum())
     np.testing.assert_allclose(share, wanted / total, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["entropy", "overlap"])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_many_refits_are_the_single_ones_and_leave_to_them_who_loses_company(frame, method, is_whole):
+    only = mark(frame, "treated", 1, "rare")
+    mark(frame, "comparison", 5, "rare")
+    if not is_whole:
+        mark(frame, "comparison", 3, "foreign")
+    weighting = build_design(cohort_of(frame), method).weighting
+    ids = build_design(cohort_of(frame), method).cohort.units["unit_id"].to_numpy()
+    kept = ~np.eye(len(frame), dtype=bool)
+
+    found = weighting.reweight_many(kept)
+
+    assert ids[np.isnan(found).any(axis=1)].tolist() == list(only)
+    for r in np.flatnonzero(~np.isnan(found).any(axis=1)):
+        np.testing.assert_allclose(found[r, kept[r]], weighting.reweight(np.flatnonzero(kept[r])), rtol=1e-9, atol=1e-14)
+
+
+def test_where_somebody_loses_company_in_every_part_none_is_fitted_together(frame):
+    only = mark(frame, "treated", 1, "rare")
+    mark(frame, "comparison", 5, "rare")
+    design = build_design(cohort_of(frame), "entropy")
+    without = ~np.isin(design.cohort.units["unit_id"].to_numpy(), list(only))
+
+    assert np.isnan(design.weighting.reweight_many(np.tile(without, (2, 1)))).all()

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from yoseval.cohort.covariates import code_covariates
-from yoseval.design.weighting import overlap_estimation, overlap_weighting, overlap_weights, overlap_weights_again
+from yoseval.design.weighting import (
+    overlap_estimation,
+    overlap_weighting,
+    overlap_weights,
+    overlap_weights_again,
+    overlap_weights_of_many,
+)
 from yoseval.errors import DesignError
 from yoseval.models.glm import fit_logit
 
@@ -102,3 +108,38 @@ def test_the_refit_can_be_sent_to_another_process(coded):
     sent = pickle.loads(pickle.dumps(weighting.reweight))
 
     assert (sent(kept) == weighting.reweight(kept)).all()
+
+
+@pytest.mark.parametrize("groups", [300, 37])
+def test_many_refits_are_the_single_ones(cohort, groups):
+    again = overlap_weighting(cohort.matrix(), cohort.treated).reweight
+    kept = np.arange(300) % groups != np.arange(groups)[:, None]
+
+    found = again.many(kept)
+
+    for part, weight in zip(kept, found, strict=True):
+        np.testing.assert_allclose(weight[part], again(np.flatnonzero(part)), rtol=1e-9)
+        assert (weight[~part] == 0).all()
+
+
+def test_a_score_within_rounding_of_one_is_left_to_the_single_fit_which_refuses_it():
+    rng = np.random.default_rng(0)
+    far, treated = rng.normal(size=(100, 1)), rng.random(100) < 0.5
+    far[0], treated[0] = 90.0, True
+    start = fit_logit(far, treated).coefficients + np.array([0.0, 1.0])
+    treated[1:] = rng.random(99) < 1 / (1 + np.exp(-far[1:, 0]))
+    kept = np.ones((2, 100), dtype=bool)
+    kept[1, 0] = False
+
+    found = overlap_weights_of_many(far, treated, start, kept)
+
+    assert np.isnan(found).all(axis=1).tolist() == [True, False]
+    with pytest.raises(DesignError, match="1 of 100 propensity scores are not between 0 and 1"):
+        overlap_weights_again(far, treated, start, np.arange(100))
+
+
+def test_a_score_that_is_not_a_logit_is_fitted_one_at_a_time(cohort):
+    weighting = overlap_weighting(cohort.matrix(), cohort.treated, propensity="ridge")
+
+    assert weighting.reweight is not None
+    assert weighting.reweight_many is None

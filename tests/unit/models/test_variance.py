@@ -5,11 +5,13 @@ import pytest
 
 from yoseval.errors import EstimationError
 from yoseval.models.variance import (
+    TOGETHER,
     clustered_covariance,
     clustered_sandwich,
     clustered_variance,
     correct_for_estimated_weights,
     effective_size,
+    jackknife_of_many,
     jackknife_variance,
 )
 
@@ -119,6 +121,22 @@ def test_jackknife_in_groups_estimates_the_same_variance():
 
     # A variance from 500 groups has a relative standard error of sqrt(2/499) = 6 %.
     assert found == pytest.approx(values.var() / 20_000, rel=4 * (2 / 499) ** 0.5)
+
+
+def test_jackknife_of_many_takes_replicates_in_parts_of_a_size_and_in_turn():
+    left_out, most = [], 0
+
+    def replicates(kept):
+        nonlocal most
+        most = max(most, kept.size)
+        left_out.extend(np.argwhere(~kept)[:, 1].tolist())
+        return kept @ np.arange(400.0)
+
+    found = jackknife_of_many(replicates, np.arange(400))
+
+    assert left_out == list(range(400))
+    assert most <= TOGETHER < 400 * 400
+    assert found == pytest.approx(jackknife_variance(lambda kept: float(kept.sum()), np.arange(400)), rel=1e-13)
 
 
 def test_jackknife_of_one_cluster_is_refused():

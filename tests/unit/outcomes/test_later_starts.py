@@ -139,6 +139,16 @@ def test_the_correction_is_what_leaving_a_child_out_changes(monkeypatch):
     assert (influence[rows] ** 2).sum() == pytest.approx((left_out**2).sum(), rel=0.06)
 
 
+def test_who_stands_for_whom_is_fitted_again_one_at_a_time():
+    design, entry, trouble = draw(3)
+
+    found = stand_for_later(design, entry, trouble, np.full(entry.size, 365.0), first_day=0)
+
+    # The design's own fits of many at once know nothing of later entries.
+    assert design.weighting.reweight_many is not None
+    assert found.weighting.reweight_many is None
+
+
 def test_a_matched_design_keeps_its_sets_and_is_not_fitted_again():
     design, entry, trouble = draw(3)
     matched = build_design(design.cohort, "nearest")

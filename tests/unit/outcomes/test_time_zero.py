@@ -154,6 +154,7 @@ def test_the_correction_is_what_leaving_a_child_out_changes(settle):
     cohort, ends = draw_cohort(7)
     design = clone_design(cohort) if settle is settle_clones else build_design(cohort, "entropy")
     settled = settle(design, in_order_of(design, ends))
+    assert settled.weighting.reweight_many is None
     trouble = in_order_of(design, ends).trouble
     y = np.sqrt(np.minimum(trouble, 365.0))
 

@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 
 from yoseval.cohort.build import Cohort
+from yoseval.design.imputed import build_imputed_designs
+from yoseval.design.methods import build_design
 from yoseval.design.nearest_replacement import weights_from_pairs
 from yoseval.design.types import Design, WeightEstimation, Weighting
-from yoseval.errors import UsageError
+from yoseval.errors import DesignError, FollowUpTooShortError, UsageError
 from yoseval.models.few_clusters import cr2_difference
 from yoseval.models.variance import clustered_variance, jackknife_variance
 from yoseval.outcomes.clusters import cluster_levels
+from yoseval.outcomes.imputed import estimate_designs
 from yoseval.outcomes.measures import MEASURES, estimate_effect
 from yoseval.outcomes.types import FollowUp
 from yoseval.outcomes.variances import VARIANCES
@@ -223,3 +226,114 @@ def test_a_variance_that_is_not_there_is_refused_with_those_that_are():
 
     with pytest.raises(UsageError, match=r"'bootstrap' is not a variance.*auto, sandwich, jackknife, cr2, abadie_imbens"):
         estimate_effect(followup, design, "risk_difference", variance="bootstrap")
+
+
+def weighted_study(n=160, *, seed=0, leave=False, gaps=False, clusters=None, high=False):
+    """Return a follow-up and a cohort of two numbers and a category, of which one of the treated alone has the rarest value."""
+    rng = np.random.default_rng(seed)
+    age, prior, area = rng.uniform(12, 18, n), rng.poisson(2.0, n).astype(float), rng.choice(["a", "b", "c"], n)
+    treated = rng.random(n) < 1 / (1 + np.exp(0.8 - 0.3 * (prior - 2)))
+    area[[*np.flatnonzero(treated)[:1], *np.flatnonzero(~treated)[:4]]] = "rare"
+    if high:
+        # Without one comparison child nobody is as old as the treated.
+        age = np.where(treated, rng.uniform(17.0, 17.5, n), rng.uniform(12.0, 16.5, n))
+        age[np.flatnonzero(~treated)[9]] = 40.0
+    frame = pd.DataFrame(
+        {"id": [f"u{i:04d}" for i in range(n)], "started": treated * 1, "age": age, "prior": prior, "area": area}
+    )
+    event = rng.random(n) < 0.4
+    time = np.where(event, rng.integers(1, 365, n), 365.0)
+    gone = rng.integers(30, 900, n) if leave else np.full(n, 400)
+    frame = frame.assign(again=(event & (time <= gone)) * 1, days=np.minimum(time, gone).astype(float))
+    if gaps:
+        frame.loc[rng.random(n) < 0.1, "age"] = np.nan
+    cohort = Cohort.from_frame(frame, treated="started", id="id", covariates=["age", "prior", "area"])
+    if clusters is not None:
+        cohort = replace(cohort, units=cohort.units.assign(person_id=[f"p{i % clusters:03d}" for i in range(n)]))
+    # Two units without follow-up keep their say in the weights.
+    return FollowUp.from_frame(frame[2:], event="again", time="days", id="id", horizon=365), cohort
+
+
+def one_at_a_time(monkeypatch, design):
+    """Return the same design with neither refits nor values of many replicates at once."""
+    for name, measure in MEASURES.items():
+        monkeypatch.setitem(MEASURES, name, replace(measure, of_arm=None))
+    again = design.weighting.reweight
+    return replace(design, weighting=replace(design.weighting, reweight=again.one))
+
+
+QUICK = ["risk_difference", "risk_ratio", "odds_ratio", "survival_difference", "restricted_mean_ratio", "hazard_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "how"),
+    [
+        ("entropy", {"leave": True}, {}),
+        ("entropy", {"leave": True, "clusters": 70}, {"moments": 2}),
+        ("overlap", {"clusters": 70}, {}),
+    ],
+)
+def test_replicates_at_once_have_the_variance_of_one_at_a_time(monkeypatch, method, more, how):
+    followup, cohort = weighted_study(**more)
+    design = build_design(cohort, method, **how)
+
+    found = [estimate_effect(followup, design, measure, variance="jackknife") for measure in QUICK]
+
+    slow = one_at_a_time(monkeypatch, design)
+    for measure, quick in zip(QUICK, found, strict=True):
+        wanted = estimate_effect(followup, slow, measure, variance="jackknife")
+        assert (quick.std_error, quick.df, quick.interval) == (
+            pytest.approx(wanted.std_error, rel=1e-9),
+            wanted.df,
+            wanted.interval,
+        )
+
+
+def test_imputed_designs_have_the_same_variance_at_once(monkeypatch):
+    followup, cohort = weighted_study(120, gaps=True)
+    designs = build_imputed_designs(cohort, "entropy", imputations=2)
+
+    found = estimate_designs(followup, designs, "risk_difference")
+
+    slow = replace(designs, designs=tuple(one_at_a_time(monkeypatch, design) for design in designs.designs))
+    assert found.std_error == pytest.approx(estimate_designs(followup, slow, "risk_difference").std_error, rel=1e-9)
+
+
+def test_weights_that_stay_have_the_same_jackknife_at_once(monkeypatch):
+    followup, design = study(300, groups=150)
+    found = estimate_effect(followup, design, "risk_ratio", variance="jackknife")
+
+    monkeypatch.setitem(MEASURES, "risk_ratio", replace(MEASURES["risk_ratio"], of_arm=None))
+    assert found.std_error == pytest.approx(
+        estimate_effect(followup, design, "risk_ratio", variance="jackknife").std_error, rel=1e-9
+    )
+
+
+def test_a_replicate_that_cannot_be_balanced_is_an_error_and_by_rule_the_sandwich(monkeypatch):
+    followup, cohort = weighted_study(high=True)
+    design = build_design(cohort, "entropy")
+
+    found = estimate_effect(followup, design, "risk_difference")
+    with pytest.raises(DesignError) as problem:
+        estimate_effect(followup, design, "risk_difference", variance="jackknife")
+
+    assert "sandwich" in found.interval
+    assert any("the jackknife could not be computed" in note for note in found.notes)
+    slow = one_at_a_time(monkeypatch, design)
+    assert estimate_effect(followup, slow, "risk_difference").notes == found.notes
+    with pytest.raises(DesignError) as wanted:
+        estimate_effect(followup, slow, "risk_difference", variance="jackknife")
+    assert str(problem.value) == str(wanted.value)
+
+
+def test_a_replicate_without_the_last_who_was_followed_is_the_same_error_as_before():
+    followup, cohort = weighted_study(60)
+    treated, units = cohort.treated, cohort.units["unit_id"].to_numpy()
+    # One of the treated alone is followed to the end.
+    last = np.isin(followup.unit_id, units[np.flatnonzero(treated)[5]])
+    short = np.isin(followup.unit_id, units[treated]) & ~last
+    time = np.where(short, np.minimum(followup.time, 300.0), np.where(last, 365.0, followup.time))
+    followup = replace(followup, time=time, event=followup.event & ~last & ~(short & (followup.time > 300.0)))
+
+    with pytest.raises(FollowUpTooShortError, match=r"365.*beyond 300"):
+        estimate_effect(followup, build_design(cohort, "entropy"), "risk_difference", variance="jackknife")
