@@ -46,8 +46,8 @@ DESIGNS = {
 # Exact matching needs columns with few values: full years differ within by 0.015 of risk at most, as good as nothing.
 COLUMNS = {"exact": ["prior", "years", "girl"]}
 METHODS = tuple(DESIGNS)
-# The jackknife of a small study takes its time: one stands for all here, two more in the grid of effects, all run on demand.
-SMALL_SLICE = ("nearest",)
+# Small studies of the usual designs; all of them run on demand.
+SMALL_SLICE = ("nearest", "entropy", "overlap")
 SLICE = 200
 SEED = 20261123
 # Strata of several columns and exact matching take twice as long as the others: the slice has half as many of them.

@@ -184,33 +184,8 @@ def correct_for_estimated_weights(influence: Floats, weight: Floats, gradient: F
     return corrected
 
 
-def jackknife_variance(statistic: Callable[[Indices], float], clusters: AnyArray, *, max_groups: int = 500) -> float:
-    """Leave out one cluster at a time and compute the statistic again, as ``jackknife_of_many`` of one at a time.
-
-    Parameters
-    ----------
-    statistic : callable
-        From the kept positions, (k,) rising integers, to a number.
-    clusters, max_groups
-        As for ``jackknife_of_many``.
-
-    Returns
-    -------
-    float
-        The variance.
-
-    Raises
-    ------
-    EstimationError
-        As ``jackknife_of_many``.
-    """
-    return jackknife_of_many(
-        lambda kept: np.array([statistic(np.flatnonzero(row)) for row in kept]), clusters, max_groups=max_groups
-    )
-
-
 def jackknife_of_many(replicates: Callable[[Flags], Floats], clusters: AnyArray, *, max_groups: int = 500) -> float:
-    r"""Leave out one cluster at a time and compute the statistic of many replicates together.
+    r"""Leave out one cluster at a time; the statistic is computed of many replicates together.
 
     .. math:: \hat V = \frac{G-1}{G} \sum_g \big(\hat\theta_{(-g)} - \bar\theta\big)^2
 

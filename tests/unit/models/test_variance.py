@@ -12,7 +12,6 @@ from yoseval.models.variance import (
     correct_for_estimated_weights,
     effective_size,
     jackknife_of_many,
-    jackknife_variance,
 )
 
 VALUES = np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
@@ -82,8 +81,13 @@ def test_correction_is_the_chain_rule_through_the_parameters():
     np.testing.assert_allclose(found, [1.2, 2.4, 0.6], rtol=1e-14)
 
 
+def one_by_one(statistic):
+    """Return replicates of a statistic of kept positions."""
+    return lambda kept: np.array([statistic(np.flatnonzero(row)) for row in kept])
+
+
 def test_jackknife_of_a_mean_is_the_textbook_variance():
-    found = jackknife_variance(lambda kept: float(VALUES[kept].mean()), np.arange(6))
+    found = jackknife_of_many(one_by_one(lambda kept: float(VALUES[kept].mean())), np.arange(6))
 
     assert found == pytest.approx(VALUES.var(ddof=1) / 6, rel=1e-12)
 
@@ -95,7 +99,7 @@ def test_jackknife_leaves_out_whole_clusters():
         seen.append(kept.tolist())
         return float(len(seen))
 
-    jackknife_variance(statistic, np.array(["b", "a", "b", "c"], dtype=object))
+    jackknife_of_many(one_by_one(statistic), np.array(["b", "a", "b", "c"], dtype=object))
 
     assert seen == [[1, 3], [0, 2, 3], [0, 1, 2]]
 
@@ -107,7 +111,7 @@ def test_jackknife_of_many_clusters_leaves_each_out_once_in_groups():
         left_out.append(sorted(set(range(23)) - set(kept.tolist())))
         return float(len(left_out))
 
-    jackknife_variance(statistic, np.arange(23), max_groups=5)
+    jackknife_of_many(one_by_one(statistic), np.arange(23), max_groups=5)
 
     assert len(left_out) == 5
     assert sorted(unit for group in left_out for unit in group) == list(range(23))
@@ -117,7 +121,7 @@ def test_jackknife_of_many_clusters_leaves_each_out_once_in_groups():
 def test_jackknife_in_groups_estimates_the_same_variance():
     values = np.random.default_rng(0).normal(size=20_000)
 
-    found = jackknife_variance(lambda kept: float(values[kept].mean()), np.arange(20_000), max_groups=500)
+    found = jackknife_of_many(one_by_one(lambda kept: float(values[kept].mean())), np.arange(20_000), max_groups=500)
 
     # A variance from 500 groups has a relative standard error of sqrt(2/499) = 6 %.
     assert found == pytest.approx(values.var() / 20_000, rel=4 * (2 / 499) ** 0.5)
@@ -136,17 +140,17 @@ def test_jackknife_of_many_takes_replicates_in_parts_of_a_size_and_in_turn():
 
     assert left_out == list(range(400))
     assert most <= TOGETHER < 400 * 400
-    assert found == pytest.approx(jackknife_variance(lambda kept: float(kept.sum()), np.arange(400)), rel=1e-13)
+    assert found == pytest.approx(jackknife_of_many(one_by_one(lambda kept: float(kept.sum())), np.arange(400)), rel=1e-13)
 
 
 def test_jackknife_of_one_cluster_is_refused():
     with pytest.raises(EstimationError, match="two independent"):
-        jackknife_variance(lambda kept: 0.0, np.zeros(3))
+        jackknife_of_many(one_by_one(lambda kept: 0.0), np.zeros(3))
 
 
 def test_jackknife_with_a_replicate_that_is_no_number_is_refused():
     with pytest.raises(EstimationError, match="1 of 6 jackknife replicates"):
-        jackknife_variance(lambda kept: np.nan if kept[0] == 1 else 1.0, np.arange(6))
+        jackknife_of_many(one_by_one(lambda kept: np.nan if kept[0] == 1 else 1.0), np.arange(6))
 
 
 @pytest.mark.parametrize(
