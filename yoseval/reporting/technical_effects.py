@@ -164,9 +164,16 @@ def _on_instruments(labels: pd.Series, rows: pd.DataFrame) -> list[str]:
 
 
 def _methods(rows: pd.DataFrame) -> list[str]:
+    """Name the design and the role of each estimate; of checks of the same design, what sets them apart."""
     on_top = ["" if a in ("", "none") else f", {a.replace('_', '-')}" for a in rows["adjustment"]]
     roles = ["main" if r == "primary" else r for r in rows["role"]]
-    return [f"{short_method(m)}{a} ({r})" for m, a, r in zip(rows["method"], on_top, roles, strict=True)]
+    alike = ["outcome", "measure", "method", "adjustment", "horizon", "entry"]
+    apart = [
+        f": {notes.split(' | ')[0]}" if again and role == "check" and notes else ""
+        for again, role, notes in zip(rows.duplicated(alike), rows["role"], rows["notes"], strict=True)
+    ]
+    parts = zip(rows["method"], on_top, roles, apart, strict=True)
+    return [f"{short_method(m)}{a} ({r}{w})" for m, a, r, w in parts]
 
 
 def _arm_values(rows: pd.DataFrame, hidden: pd.DataFrame, column: str) -> list[str]:

@@ -148,7 +148,8 @@ def check_lag(probed: Probed) -> Check | None:
         f"If offences of the first {later.days} days after time zero are not counted as reoffences, it is {shown}; "
         f"with them it is {in_words(probed.estimate)}."
     )
-    return as_check(probed, "lag", "Does it matter when counting begins?", answer, shown, None, (estimate,))
+    marked = replace(estimate, notes=(f"counted from day {later.days + 1} on", *estimate.notes))
+    return as_check(probed, "lag", "Does it matter when counting begins?", answer, shown, None, (marked,))
 
 
 def check_hidden_bias(probed: Probed) -> Check | None:

@@ -5,6 +5,7 @@ from html import unescape
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from yoseval.design.cloning import METHOD as CLONES
@@ -123,6 +124,26 @@ def test_estimates_stand_unadjusted_beside_adjusted(run):
     assert "Before the groups were made alike the estimate was 12.1 fewer in every 100" in html
     assert "No adjustment (check)" in html
     assert "Every method points the same way as the main one: fewer" in html
+
+
+def test_checks_of_one_design_are_told_apart(make_run):
+    run = make_run()
+    estimates = run.frames["estimates"]
+    check = estimates.iloc[[0]].assign(role="check", notes="counted from day 31 on | Units were left out.")
+    run.frames["estimates"] = pd.concat([estimates, check], ignore_index=True)
+
+    assert "(check: counted from day 31 on)" in technical_effects.estimates(run).html
+
+
+def test_instruments_say_what_they_rest_on(make_run):
+    run = make_run()
+    estimates = run.frames["estimates"]
+    own = {"measure": "instrument", "role": "secondary", "notes": "It is weak. | It changes who starts.", "estimand": "LATE"}
+    run.frames["estimates"] = pd.concat([estimates, estimates.iloc[[0]].assign(**own)], ignore_index=True)
+
+    html = technical_effects.estimates(run).html
+
+    assert "risk difference by an instrument: It is weak. It changes who starts." in html
 
 
 def test_a_hazard_ratio_has_no_value_of_its_own_in_an_arm(run):
