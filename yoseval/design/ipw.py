@@ -13,7 +13,7 @@ import numpy as np
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.propensity import Propensity, fit_propensity, score_again, score_fit
+from yoseval.design.propensity import Propensity, fit_propensity, score_fit, score_refit
 from yoseval.design.score_weights import TARGET_NOTES, score_estimation, score_slopes, score_weights
 from yoseval.design.support import common_support
 from yoseval.design.trimming import trim_scores
@@ -102,7 +102,7 @@ def _on_all(matrix: CovariateMatrix, treated: Flags, propensity: Propensity, opt
     truncated = "Weights beyond quantiles were set to them, which trades bias for precision."
     fit, again = score_fit(options.propensity), None
     if fit is not None and propensity.fit is not None:
-        again = partial(_weights_again, x, treated, fit, propensity.fit.coefficients, options)
+        again = score_refit(x, treated, fit, propensity.fit.coefficients, partial(_weights, options=options))
     return Weighting(
         weight=_weights(propensity.score, treated, options),
         set_id=np.full(len(treated), -1, dtype=np.int64),
@@ -156,13 +156,6 @@ def _stabilizer(treated: Flags, options: IpwOptions) -> tuple[Floats, Floats]:
 def _varying_arms(treated: Flags, estimand: str) -> Flags:
     """Tell whose weights are not 1 by definition."""
     return {"ATT": ~treated, "ATC": treated}.get(estimand, np.ones(len(treated), dtype=bool))
-
-
-def _weights_again(
-    x: Floats, treated: Flags, fit: Callable[..., Any], start: Floats, options: IpwOptions, kept: Indices
-) -> Floats:
-    """Fit score and weights again on the kept units alone, (m,) floats in their order, for a jackknife."""
-    return _weights(score_again(x, treated, fit, start, kept), treated[kept], options)
 
 
 def _among(who: Flags, place: Indices, n: int) -> Flags:

@@ -3,15 +3,14 @@
 Takes a cohort; gives weights never above 1, how far they depend on the estimated score, and a way to fit them again.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats, Indices
+from yoseval.arrays import Flags
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.propensity import fit_propensity, score_again, score_fit
+from yoseval.design.propensity import fit_propensity, score_fit, score_refit
 from yoseval.design.score_weights import score_estimation, score_slopes, score_weights
 from yoseval.design.types import Weighting
 
@@ -55,7 +54,7 @@ def matching_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: A
     x, fit, estimation, again = matrix.for_models()[:, fitted.columns], score_fit(propensity), None, None
     if fit is not None and fitted.fit is not None:
         estimation = score_estimation(x, score_slopes(fitted.score, treated, "ATM"), fitted.fit)
-        again = partial(_weights_again, x, treated, fit, fitted.fit.coefficients)
+        again = score_refit(x, treated, fit, fitted.fit.coefficients, partial(score_weights, estimand="ATM"))
     return Weighting(
         weight=score_weights(fitted.score, treated, "ATM"),
         set_id=np.full(len(treated), -1, dtype=np.int64),
@@ -65,8 +64,3 @@ def matching_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: A
         estimation=estimation,
         reweight=again,
     )
-
-
-def _weights_again(x: Floats, treated: Flags, fit: Callable[..., Any], start: Floats, kept: Indices) -> Floats:
-    """Fit score and weights again on the kept units alone, (m,) floats in their order, for a jackknife."""
-    return score_weights(score_again(x, treated, fit, start, kept), treated[kept], "ATM")

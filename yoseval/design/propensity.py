@@ -16,6 +16,7 @@ from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.covariates import CovariateMatrix
 from yoseval.design.score_weights import score_weights
 from yoseval.design.spreads import standard_deviations
+from yoseval.design.types import Refit
 from yoseval.errors import DesignError, UsageError
 from yoseval.models.firth import fit_firth
 from yoseval.models.glm import SEPARATION_REMEDY, LogitFit, fit_logit, independent_columns, standardise_columns
@@ -228,6 +229,45 @@ def scores_of_many(x: Floats, treated: Flags, start: Floats, kept: Flags) -> Flo
     is_one = (kept & ~((score > 0) & (score < 1))).any(axis=1)  # within rounding of an end: refused
     score[is_one] = np.nan
     return score
+
+
+def score_refit(
+    x: Floats,
+    treated: Flags,
+    fit: Callable[..., LogitFit],
+    start: Floats,
+    weigh: Callable[[Floats, Flags], Floats],
+) -> Callable[[Indices], Floats]:
+    """Return a way to fit a score and the weights made of it again: many parts at once where the score is ``logit``'s.
+
+    Parameters
+    ----------
+    x, treated, fit, start
+        As for ``score_again``.
+    weigh : callable
+        From the scores and arms of some units to their weights.
+    """
+    one = partial(_weights_again, x, treated, fit, start, weigh)
+    return Refit(one, partial(_weights_of_many, x, treated, start, weigh)) if fit is fit_logit else one
+
+
+def _weights_again(
+    x: Floats,
+    treated: Flags,
+    fit: Callable[..., LogitFit],
+    start: Floats,
+    weigh: Callable[[Floats, Flags], Floats],
+    kept: Indices,
+) -> Floats:
+    return weigh(score_again(x, treated, fit, start, kept), treated[kept])
+
+
+def _weights_of_many(x: Floats, treated: Flags, start: Floats, weigh: Callable[[Floats, Flags], Floats], kept: Flags) -> Floats:
+    score = scores_of_many(x, treated, start, kept)
+    weight = np.where(np.isnan(score[:, :1]), np.nan, np.zeros(kept.shape))
+    for r in np.flatnonzero(~np.isnan(score[:, 0])):
+        weight[r, kept[r]] = weigh(score[r, kept[r]], treated[kept[r]])
+    return weight
 
 
 def require_both_values(matrix: CovariateMatrix, treated: Flags, *, in_each_arm: bool = True) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from yoseval.cohort.covariates import code_covariates
+from yoseval.design.ipw import IpwOptions, ipw_weighting
+from yoseval.design.matching_weights import matching_weighting
 from yoseval.design.weighting import (
     overlap_estimation,
     overlap_weighting,
@@ -117,6 +119,26 @@ def test_many_refits_are_the_single_ones(cohort, groups):
 
     found = again.many(kept)
 
+    for part, weight in zip(kept, found, strict=True):
+        np.testing.assert_allclose(weight[part], again(np.flatnonzero(part)), rtol=1e-9)
+        assert (weight[~part] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "weigh",
+    [
+        lambda m, t: ipw_weighting(m, t, IpwOptions("ATT")),
+        lambda m, t: ipw_weighting(m, t, IpwOptions("ATE", stabilize=True, truncate=0.02)),
+        matching_weighting,
+    ],
+)
+def test_so_are_those_of_every_weight_by_the_score(cohort, weigh):
+    again = weigh(cohort.matrix(), cohort.treated).reweight
+    kept = np.arange(300) % 60 != np.arange(60)[:, None]
+
+    found = again.many(kept)
+
+    assert np.isfinite(found).all()
     for part, weight in zip(kept, found, strict=True):
         np.testing.assert_allclose(weight[part], again(np.flatnonzero(part)), rtol=1e-9)
         assert (weight[~part] == 0).all()
