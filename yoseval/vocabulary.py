@@ -18,7 +18,7 @@ COLUMNS: Mapping[str, Column] = {
     "name": Column("text", "name of the programme as shown"),
     "outcome": Column("text", "name of the outcome in the study file"),
     "measure": Column("text", "name of the measure: a key of MEASURES, or a code of the frame jdl"),
-    "method": Column("text", "name of the design's method, or unadjusted"),
+    "method": Column("text", "name of the design's method, unadjusted, or two_stage_least_squares"),
     "estimand": Column("text", "whom the effect is about: ATT, ATC, ATE, ATO, ATM, LATE, or a renamed target"),
     "role": Column("text", "primary, secondary or check"),
     "adjustment": Column("text", "model of the outcome on top of the design, a key of ADJUSTMENTS; none = the design alone"),

@@ -102,7 +102,9 @@ def sample_for(measure: Measure, followup: FollowUp, design: Design) -> Sample:
 
 def design_for(measure: Measure, design: Design) -> Design:
     """Return the design that a measure weighs units by: for one about everybody, that which weighs all alike."""
-    return replace(unadjusted_design(design.cohort), estimand="LATE") if measure.everybody else design
+    if not measure.everybody:
+        return design
+    return replace(unadjusted_design(design.cohort), method="two_stage_least_squares", estimand="LATE")
 
 
 def with_instrument(sample: Sample, cohort: Cohort) -> Sample:

@@ -66,16 +66,8 @@ def known_outcomes(time: Floats, event: Flags, treated: Flags, weight: Floats, h
 
     Parameters
     ----------
-    time : (n,) floats
-        Time to the event or to censoring.
-    event : (n,) booleans
-        True where the event happened at ``time``; an event at exactly the horizon counts.
-    treated : (n,) booleans
-        True where the unit started the programme.
-    weight : (n,) floats
-        Zero or more.
-    horizon : float
-        Length of follow-up.
+    time, event, treated, weight, horizon
+        As for ``binary.risk_difference``.
 
     Returns
     -------

@@ -64,20 +64,12 @@ def instrument(
 
     Parameters
     ----------
-    time : (n,) floats
-        Time to the event, or to the horizon or beyond: nobody here was lost before.
-    event : (n,) booleans
-        True where the event happened at ``time``; an event at exactly the horizon counts.
+    time, event, treated, weight, horizon
+        As for ``binary.risk_difference``, of units whom nobody lost sight of before the horizon.
     instrument : (n,) floats
         Numbers; 0 and 1 for a calendar.
     covariates : (n, p) floats
         Taken out first; p may be 0.
-    treated : (n,) booleans
-        True where the unit started the programme.
-    weight : (n,) floats
-        Zero or more.
-    horizon : float
-        Length of follow-up.
 
     Returns
     -------

@@ -39,6 +39,7 @@ _SHORT_METHODS = {
     "clone_censor": "Cloned, weighted",
     "randomised": "As allocated at random",
     "unadjusted": "No adjustment",
+    "two_stage_least_squares": "Two-stage least squares",
 }
 
 

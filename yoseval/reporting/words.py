@@ -138,6 +138,7 @@ METHOD_WORDS: Mapping[str, str] = {
     "clone_censor": "copies of everybody in both groups, weighted for those who left",
     "randomised": "random allocation, with overlap weights for precision",
     "unadjusted": "no adjustment",
+    "two_stage_least_squares": "two-stage least squares",
 }
 
 ESTIMAND_WORDS: Mapping[str, str] = {

@@ -185,7 +185,7 @@ def test_an_instrument_is_a_secondary_outcome_with_units_locked_beside_the_desig
 
     estimate = found.outcomes[-1].estimate
     assert (estimate.measure, estimate.role, estimate.method, estimate.estimand) == (
-        "instrument", "secondary", "unadjusted", "LATE",
+        "instrument", "secondary", "two_stage_least_squares", "LATE",
     )  # fmt: skip
     assert estimate.conf_low < estimate.estimate < estimate.conf_high
     assert found.trial.instrumented is not None
