@@ -190,8 +190,9 @@ def estimate_labels(estimates: pd.DataFrame) -> list[str]:
             label += " (main)"
         elif len(main) and is_known(r["horizon"]) and r["horizon"] != main.iloc[0]:
             label += f", {duration(r['horizon'], r['time_unit'])}"
-        if label in labels:
-            label += f": {r['notes'].split(' | ')[0]}" if r["notes"] else f" ({labels.count(label) + 1})"
+        if label in labels or f"{label} (main)" in labels:
+            again = sum(known.startswith(label) for known in labels) + 1
+            label += f": {r['notes'].split(' | ')[0]}" if r["notes"] else f" ({again})"
         labels.append(label)
     return labels
 
