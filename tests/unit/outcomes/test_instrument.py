@@ -10,7 +10,7 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from yoseval.cohort.build import Cohort
 from yoseval.design.unadjusted import unadjusted_design
-from yoseval.errors import DataError, EstimationError, UsageError
+from yoseval.errors import DataError, EstimationError, TooFewEventsError, UsageError
 from yoseval.models.variance import clustered_variance
 from yoseval.outcomes.bootstrap import resampler
 from yoseval.outcomes.instrument import ASSUMPTIONS, two_stage_least_squares
@@ -260,3 +260,24 @@ def test_what_is_no_instrument_is_refused():
         two_stage_least_squares(np.arange(4.0), np.array([True, False] * 2), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
     with pytest.raises(UsageError, match="no design"):
         resampler(followup, design, "instrument")
+
+
+@pytest.mark.parametrize("n", [14, 40, 60])
+def test_an_instrument_that_all_follow_gives_the_difference_of_risks(n):
+    z = np.arange(n) % 2
+    event = np.random.default_rng(1).random(n) < 0.5
+    frame = pd.DataFrame({"treated": z, "open": z, "event": event})
+    cohort = Cohort.from_frame(frame, treated="treated", covariates=[], instrument="open")
+
+    found = estimate_effect(FollowUp.from_frame(frame, event="event"), unadjusted_design(cohort), "instrument")
+
+    assert found.estimate == pytest.approx(event[z == 1].mean() - event[z == 0].mean())
+    assert "(effective F above 10000)" in found.notes[0]
+
+
+@pytest.mark.parametrize("happens", [False, True])
+def test_an_outcome_that_nobody_or_everybody_has_gives_no_effect_of_nothing(happens):
+    followup, design, _ = build()
+
+    with pytest.raises(TooFewEventsError, match="does not vary"):
+        estimate_effect(replace(followup, event=np.full(400, happens)), design, "instrument")
