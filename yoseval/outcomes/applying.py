@@ -113,7 +113,7 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
     Raises
     ------
     EstimationError
-        If the cohort declares no instrument.
+        If the cohort declares no instrument, or it is the same for everybody.
     DataError
         If the instrument is not a number of each unit.
     """
@@ -129,6 +129,11 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
         raise DataError(
             f"{int(wrong.sum())} of {len(values)} values of the instrument '{cohort.instrument}' are not numbers.",
             "Give each unit a number, such as 0 and 1.",
+        )
+    if np.ptp(values) == 0:
+        raise EstimationError(
+            f"The instrument '{cohort.instrument}' does not vary.",
+            "Choose another; of records, a calendar needs rows in 'availability', and a joint strategy has none.",
         )
     matrix = cohort.matrix()
     happened = sample.event & (sample.time <= sample.horizon)

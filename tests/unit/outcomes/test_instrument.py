@@ -281,3 +281,11 @@ def test_an_outcome_that_nobody_or_everybody_has_gives_no_effect_of_nothing(happ
 
     with pytest.raises(TooFewEventsError, match="does not vary"):
         estimate_effect(replace(followup, event=np.full(400, happens)), design, "instrument")
+
+
+def test_an_instrument_that_is_the_same_for_everybody_is_refused_with_what_a_calendar_needs():
+    followup, design, _ = build()
+    closed = replace(design.cohort, units=design.cohort.units.assign(open=1.0))
+
+    with pytest.raises(EstimationError, match="'open' does not vary.*'availability'"):
+        estimate_effect(followup, unadjusted_design(closed), "instrument")
