@@ -15,7 +15,14 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
 from yoseval.reporting.amounts import SCALES, is_per_100
-from yoseval.reporting.coarsen import differs_by_few, differs_by_few_units, merged_bins, stepped_curve, telling_answers, whole_per_100
+from yoseval.reporting.coarsen import (
+    differs_by_few,
+    differs_by_few_units,
+    merged_bins,
+    stepped_curve,
+    telling_answers,
+    whole_per_100,
+)
 from yoseval.reporting.disclosure_designs import Sizes, hidden_kept, lost_of_candidates, telling_reasons, told_by_balance
 from yoseval.reporting.policies import Policy, SafeFrames
 from yoseval.reporting.suppression import hidden_flow, is_small, with_sisters

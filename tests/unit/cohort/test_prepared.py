@@ -272,7 +272,9 @@ def test_a_parquet_file_gives_the_same_cohort(study_of, tmp_path):
     pd.testing.assert_frame_equal(again.columns, csv.columns)
 
 
-INSTRUMENT = STUDY.replace("[design]", '[design]\ninstrument = "offered"') + """
+INSTRUMENT = (
+    STUDY.replace("[design]", '[design]\ninstrument = "offered"')
+    + """
 [[outcomes]]
 name = "again"
 measure = "instrument"
@@ -280,6 +282,7 @@ event = "reoffended"
 days = "time"
 horizon_days = 365
 """
+)
 
 
 @pytest.mark.parametrize(

@@ -287,5 +287,5 @@ def test_an_instrument_that_is_the_same_for_everybody_is_refused_with_what_a_cal
     followup, design, _ = build()
     closed = replace(design.cohort, units=design.cohort.units.assign(open=1.0))
 
-    with pytest.raises(EstimationError, match="'open' does not vary.*'availability'"):
+    with pytest.raises(EstimationError, match=r"'open' does not vary.*'availability'"):
         estimate_effect(followup, unadjusted_design(closed), "instrument")
