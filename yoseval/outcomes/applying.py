@@ -12,6 +12,7 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.build import Cohort
+from yoseval.cohort.built_trial import OPEN
 from yoseval.design.types import Design
 from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError, EstimationError, TooFewEventsError
@@ -138,13 +139,14 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
     matrix = cohort.matrix()
     happened = sample.event & (sample.time <= sample.horizon)
     known = sample.followed & (happened | (sample.time >= sample.horizon))
-    notes = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
+    what = "how much of the time its calendar was open" if cohort.instrument == OPEN else f"'{cohort.instrument}'"
+    left = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
     return replace(
         sample,
         weight=np.where(known, sample.weight, 0.0),
         instrument=values,
         covariates=matrix.values[:, ~matrix.reference],
-        notes=(*sample.notes, *notes),
+        notes=(*sample.notes, f"The instrument is {what}.", *left),
     )
 
 

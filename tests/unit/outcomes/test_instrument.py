@@ -180,7 +180,7 @@ def test_the_estimate_of_a_cohort_is_that_of_its_columns():
     assert found.interval == f"Anderson-Rubin, t, {df} df; sandwich, clustered on child"
     assert found.notes[-5:] == ASSUMPTIONS
     effective_f = by_hand.first_stage**2 / ((by_hand.first_influence**2).sum() * 400 / 399 * 399 / 396)
-    assert f"effective F {effective_f:.0f}" in found.notes[0]
+    assert f"effective F {effective_f:.0f}" in found.notes[1]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -220,8 +220,8 @@ def test_a_weak_instrument_has_limits_that_exclude_little_and_says_so():
     found = estimate_effect(followup, design, "instrument")
 
     assert (found.conf_low, found.conf_high) == (-1.0, 1.0)
-    assert "weak" in found.notes[1]
-    assert "exclude" in found.notes[1]
+    assert "weak" in found.notes[2]
+    assert "exclude" in found.notes[2]
 
 
 def test_an_estimate_beyond_what_there_can_be_is_set_to_it_with_a_note():
@@ -238,7 +238,7 @@ def test_short_follow_up_is_said():
     found = estimate_effect(FollowUp.from_frame(frame, event="event", time="time", horizon=365.0), design, "instrument")
 
     assert found.n_treated + found.n_comparison == 395
-    assert "not followed to the horizon" in found.notes[0]
+    assert "not followed to the horizon" in found.notes[1]
     assert (found.influence != 0).sum() == 395
 
 
@@ -272,7 +272,8 @@ def test_an_instrument_that_all_follow_gives_the_difference_of_risks(n):
     found = estimate_effect(FollowUp.from_frame(frame, event="event"), unadjusted_design(cohort), "instrument")
 
     assert found.estimate == pytest.approx(event[z == 1].mean() - event[z == 0].mean())
-    assert "(effective F above 10000)" in found.notes[0]
+    assert found.notes[0] == "The instrument is 'open'."
+    assert "(effective F above 10000)" in found.notes[1]
 
 
 @pytest.mark.parametrize("happens", [False, True])
