@@ -84,11 +84,12 @@ def read_prepared(study: Study) -> PreparedFile:
         (programme.fillna("").str.strip() == "").to_numpy(),
         f"Write '{section.comparison}' for the comparison.",
     )
-    faults.raise_if_any()
     missing = frozenset(section.missing)
     typed = {c: covariate(table.columns[c], category=c in section.categories, missing=missing) for c in wanted}
     columns = pd.DataFrame(typed, index=range(len(ids)))
     values = programme.to_numpy(dtype=object)
+    _note_instruments(faults, protocols, columns, values, section.comparison)
+    faults.raise_if_any()
     if section.comparison not in set(values):
         raise DataError(
             f"No row of {study.cohort_file.name} has '{section.comparison}' in the column '{section.programme}'.",
@@ -167,6 +168,24 @@ def _refuse_outcomes(study: Study, seen_by_design: list[str]) -> None:
         raise StudyError(
             f"'{both[0]}' is an outcome and cannot be a covariate.", "A design must not see what happened after time zero."
         )
+
+
+def _note_instruments(
+    faults: Faults, protocols: list[TrialProtocol], columns: pd.DataFrame, programme: Texts, comparison: str
+) -> None:
+    """Find units of a programme, or of its comparison, whose instrument is no number, before any work is done."""
+    own = [p.programme for p in protocols]
+    wrong: dict[str, Flags] = {}
+    for protocol in protocols:
+        name = protocol.design.instrument
+        if not name:
+            continue
+        # The protocol without a name is that of every programme without a table of its own.
+        mine = programme == protocol.programme if protocol.programme else ~np.isin(programme, own)
+        known = np.isfinite(pd.to_numeric(columns[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
+        wrong[name] = wrong.get(name, np.zeros(known.size, dtype=bool)) | ((mine | (programme == comparison)) & ~known)
+    for name, rows in wrong.items():
+        faults.note(name, "an instrument that is not a number", rows, "Give each unit a number, such as 0 and 1.")
 
 
 def _require_outcome_columns(study: Study) -> None:

@@ -212,7 +212,9 @@ def read_study(folder: str | Path) -> Study:
     for programme, own in study.file.programmes.items():
         if programme != "include":
             _check_own_table(programme, own, _OWN_OF_RECORDS if study.is_of_records else _OWN_OF_FILES)
-            study.protocol(programme)
+            fault = study.file.fault_of_instrument(study.protocol(programme).design)
+            if fault:
+                raise StudyError(f"'programmes.{programme}.design': {fault}.")
     return study
 
 

@@ -148,11 +148,20 @@ class StudyFile(StrictSection):
             raise ValueError("measure = 'instrument' is about other children than any design: it cannot be the first outcome")
         if any(asked) and not self.design.instrument:
             raise ValueError("measure = 'instrument' needs the column of an instrument: give instrument in [design]")
-        if self.design.instrument and not any(asked):
-            raise ValueError("instrument in [design] has no effect without an outcome with measure = 'instrument'")
-        if (self.design.instrument == CALENDAR) != (self.study.records is not None) and self.design.instrument:
-            raise ValueError("instrument = 'calendar' belongs to studies of records, a column to those of a cohort file")
+        fault = self.fault_of_instrument(self.design)
+        if fault:
+            raise ValueError(fault)
         return self
+
+    def fault_of_instrument(self, design: DesignSection) -> str:
+        """Say what is wrong with the instrument of a design, the study's or a programme's own; empty where nothing is."""
+        if not design.instrument:
+            return ""
+        if all(o.measure != "instrument" for o in self.outcomes):
+            return "instrument in [design] has no effect without an outcome with measure = 'instrument'"
+        if (design.instrument == CALENDAR) != (self.study.records is not None):
+            return "instrument = 'calendar' belongs to studies of records, a column to those of a cohort file"
+        return ""
 
     @model_validator(mode="after")
     def _one_source(self) -> "StudyFile":

@@ -136,8 +136,8 @@ def design_digest(design: Design) -> str:
     Returns
     -------
     str
-        SHA-256 over method, options, estimand, covariates and every unit's id, arm, weight, score and set. A
-        shuffled file gives the same digest; any other set of units, weights or options gives another.
+        SHA-256 over method, options, estimand, covariates and every unit's id, arm, weight, score, set and instrument.
+        A shuffled file gives the same digest; any other set of units, weights, options or instruments gives another.
     """
     declared = {
         "method": design.method,
@@ -151,6 +151,10 @@ def design_digest(design: Design) -> str:
     digest = hashlib.sha256(json.dumps(declared, sort_keys=True, default=str).encode())
     digest.update(json.dumps(ids[order].tolist()).encode())
     digest.update(numbers.astype("<f8").tobytes())
+    instrument = design.cohort.instrument
+    if instrument:
+        values = design.cohort.units[instrument].astype(str).to_numpy(dtype=object)[order]
+        digest.update(json.dumps([instrument, values.tolist()]).encode())
     digest.update(_numbered_as_met(design.weighting.set_id[order]).astype("<i8").tobytes())
     if design.weighting.pairs is not None:
         digest.update(_pairs_in_order(design.weighting.pairs, order).astype("<i8").tobytes())

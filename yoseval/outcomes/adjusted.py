@@ -159,7 +159,7 @@ def require_adjustable(measure: str, adjustment: Adjustment, design: Design) -> 
         )
 
 
-def with_adjustment(sample: Sample, adjustment: Adjustment, design: Design) -> Sample:
+def with_adjustment(sample: Sample, measure: str, adjustment: Adjustment, design: Design) -> Sample:
     """Return the sample with the covariates and folds that an adjustment needs."""
     names = adjustment.covariates or design.cohort.covariates
     values = code_covariates(design.cohort.units, tuple(names)).values
@@ -169,7 +169,8 @@ def with_adjustment(sample: Sample, adjustment: Adjustment, design: Design) -> S
         child = np.unique(design.person_id.astype(str), return_inverse=True)[1]
         fold[used] = deal_children(child[used], design.treated[used])
     left = used & ~(sample.event & (sample.time <= sample.horizon)) & (sample.time < sample.horizon)
-    notes = (LEAVING_NOTE,) if left.any() else ()
+    # Counts have ends of their own, and are refused where one lies before the horizon.
+    notes = (LEAVING_NOTE,) if measure in OF_RISKS and left.any() else ()
     return replace(sample, covariates=values, fold=fold, notes=(*sample.notes, *notes))
 
 

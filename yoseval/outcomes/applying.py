@@ -12,6 +12,7 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.cohort.build import Cohort
+from yoseval.cohort.built_trial import OPEN
 from yoseval.design.types import Design
 from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError, EstimationError, TooFewEventsError
@@ -113,7 +114,7 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
     Raises
     ------
     EstimationError
-        If the cohort declares no instrument.
+        If the cohort declares no instrument, or it is the same for everybody.
     DataError
         If the instrument is not a number of each unit.
     """
@@ -130,16 +131,22 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
             f"{int(wrong.sum())} of {len(values)} values of the instrument '{cohort.instrument}' are not numbers.",
             "Give each unit a number, such as 0 and 1.",
         )
+    if np.ptp(values) == 0:
+        raise EstimationError(
+            f"The instrument '{cohort.instrument}' does not vary.",
+            "Choose another; of records, a calendar needs rows in 'availability', and a joint strategy has none.",
+        )
     matrix = cohort.matrix()
     happened = sample.event & (sample.time <= sample.horizon)
     known = sample.followed & (happened | (sample.time >= sample.horizon))
-    notes = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
+    what = "how much of the time its calendar was open" if cohort.instrument == OPEN else f"'{cohort.instrument}'"
+    left = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
     return replace(
         sample,
         weight=np.where(known, sample.weight, 0.0),
         instrument=values,
         covariates=matrix.values[:, ~matrix.reference],
-        notes=(*sample.notes, *notes),
+        notes=(*sample.notes, f"The instrument is {what}.", *left),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yoseval.arrays import Flags, Floats
-from yoseval.errors import EstimationError
+from yoseval.errors import EstimationError, TooFewEventsError
 from yoseval.outcomes.types import Contrast, Quotient
 
 ASSUMPTIONS = (
@@ -78,6 +78,8 @@ def instrument(
 
     Raises
     ------
+    TooFewEventsError
+        If nobody or everybody had the event.
     EstimationError
         As ``two_stage_least_squares``.
 
@@ -89,6 +91,8 @@ def instrument(
     -1.0
     """
     outcome = (event & (time <= horizon)).astype(np.float64)
+    if outcome.all() or not outcome.any():
+        raise TooFewEventsError("The outcome does not vary, so it has no interval.", "Choose another outcome.")
     fit = two_stage_least_squares(outcome, treated, instrument, weight, covariates)
     parts = Quotient(
         fit.reduced, fit.first_stage, fit.reduced_influence, fit.first_influence, 2 + covariates.shape[1], ASSUMPTIONS

@@ -209,7 +209,7 @@ def require_measure(measure: str) -> Measure:
 def _adjusted(measure: Measure, sample: Sample, adjustment: Adjustment, design: Design) -> tuple[Measure, Sample]:
     """Put the adjusted leaf in the measure's place, and in the sample what it takes."""
     leaf = AdjustedLeaf(measure.name, adjustment, design.weighting.estimand)
-    ready = with_adjustment(sample, adjustment, design)
+    ready = with_adjustment(sample, measure.name, adjustment, design)
     notes = (*ready.notes, adjustment_note(adjustment, design))
     return replace(measure, leaf=leaf, takes=leaf.takes, check=None, of_arm=None), replace(ready, notes=notes)
 

@@ -16,6 +16,9 @@ from yoseval.outcomes.variances import Spread, Uncertain, sandwich
 STRONG_F = 23.1
 """Effective F above which, with one instrument, the bias is at most a tenth of the worst case, at the 5 % level."""
 
+_LARGEST_F = 1e4
+"""Beyond it the number says no more: all but nobody starts against the instrument."""
+
 
 @dataclass(frozen=True, slots=True)
 class RobustSet:
@@ -136,7 +139,9 @@ def quotient_interval(
     p_value = interval(quotient.numerator, float(np.sqrt(outer.variance)), outer.df).p_value
     made = Interval(error, outer.df, low, high, p_value)
     words = f"Anderson-Rubin, t, {outer.df:.0f} df; {outer.words}"
-    strength = _strength(quotient.divisor, quotient.divisor**2 / inner, found)
+    # Where all start as the instrument has it nothing varies about the divisor.
+    effective_f = quotient.divisor**2 / inner if inner > 0 else np.inf
+    strength = _strength(quotient.divisor, effective_f, found)
     return made, words, (*strength, *_beyond(asked.contrast.value, quotient), *quotient.notes)
 
 
@@ -148,7 +153,8 @@ def _beyond(value: float, quotient: Quotient) -> tuple[str, ...]:
 
 
 def _strength(divisor: float, effective_f: float, found: RobustSet) -> tuple[str, ...]:
-    first = f"The share who start changes by {divisor:+.2f} for one unit of the instrument (effective F {effective_f:.0f})."
+    shown = f"{effective_f:.0f}" if effective_f < _LARGEST_F else f"above {_LARGEST_F:.0f}"
+    first = f"The share who start changes by {divisor:+.2f} for one unit of the instrument (effective F {shown})."
     if effective_f >= STRONG_F:
         return (first,)
     weak = f"The instrument is weak (effective F below {STRONG_F:g}): believe the limits, not the estimate."

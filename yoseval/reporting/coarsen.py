@@ -9,6 +9,7 @@ import pandas as pd
 
 from yoseval.arrays import Flags, Floats, Indices
 from yoseval.reporting.amounts import MINUS, SCALES
+from yoseval.reporting.suppression import is_small
 
 _PER_100 = re.compile(rf"([+{MINUS}])(\d+\.\d)(?!\d)")
 
@@ -174,6 +175,36 @@ def differs_by_few(estimates: pd.DataFrame, threshold: int) -> Flags:
         found |= is_count & (less > 0.5) & (less < threshold - 0.5)
     checks: Flags = found & (estimates["role"] == "check").to_numpy()
     return checks
+
+
+def differs_by_few_units(estimates: pd.DataFrame, threshold: int) -> Flags:
+    """Tell which effects by an instrument are of nearly the same units as another effect of the programme.
+
+    Its units are not those of a design: those whom a calendar kept out are among them, and who started later is followed to the
+    end. A number of units, of those with the outcome or of those without, less another effect's, is a count like any other.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        The public frame, n rows.
+    threshold : int
+        The policy's threshold.
+
+    Returns
+    -------
+    (n,) booleans
+    """
+    key = ["programme", "horizon", "time_unit"]
+    mine = (estimates["measure"] == "instrument").to_numpy()
+    placed = estimates.assign(place=np.arange(len(estimates)))
+    pairs = placed[mine].merge(placed[~mine], on=key, suffixes=("", "_beside"))
+    few = np.zeros(len(pairs), dtype=bool)
+    for arm in ("treated", "comparison"):
+        units, events = (_numbers(pairs[f"{c}_{arm}"]) - _numbers(pairs[f"{c}_{arm}_beside"]) for c in ("n", "events"))
+        for more in (units, events, units - events):
+            few |= is_small(np.abs(more), threshold)
+    found: Flags = np.isin(placed["place"].to_numpy(), pairs.loc[few, "place"].to_numpy())
+    return found
 
 
 def _numbers(values: pd.Series) -> Floats:

@@ -15,7 +15,14 @@ import pandas as pd
 from yoseval.arrays import Flags, Floats
 from yoseval.frames import make_frame
 from yoseval.reporting.amounts import SCALES, is_per_100
-from yoseval.reporting.coarsen import differs_by_few, merged_bins, stepped_curve, telling_answers, whole_per_100
+from yoseval.reporting.coarsen import (
+    differs_by_few,
+    differs_by_few_units,
+    merged_bins,
+    stepped_curve,
+    telling_answers,
+    whole_per_100,
+)
 from yoseval.reporting.disclosure_designs import Sizes, hidden_kept, lost_of_candidates, telling_reasons, told_by_balance
 from yoseval.reporting.policies import Policy, SafeFrames
 from yoseval.reporting.suppression import hidden_flow, is_small, with_sisters
@@ -124,9 +131,9 @@ def _effects(columns: list[str]) -> Callable[[pd.DataFrame, Policy, Frames], _Dr
             draft.hide(less, ["events_treated", "events_comparison"])
             unsafe |= less
             # Of the second half: how many entered it and had the event before gives those who left otherwise by subtraction.
-            later = _counts(frame, "entry") > 0
-            draft.hide(later, _ARM_COUNTS)
-            told |= later
+            other_units = (_counts(frame, "entry") > 0) | differs_by_few_units(frame, policy.threshold)
+            draft.hide(other_units, _ARM_COUNTS)
+            told |= other_units
         # Of a difference and a ratio both arms can be worked out: an unsafe row keeps no result at all.
         draft.hide(unsafe, columns)
         # Degrees of freedom and numbers of clusters are sizes too, and so is the denominator of an exact rate.

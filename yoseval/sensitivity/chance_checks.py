@@ -28,7 +28,8 @@ def check_bootstrap(probed: Probed) -> Check | None:
         f"{'Yes' if same else 'No'}: with the design built again on samples drawn anew it is {in_words(again)}; "
         f"the interval of the result is {in_words(probed.estimate)}."
     )
-    return as_check(probed, "bootstrap", question, answer, in_words(again), same, (again,))
+    marked = replace(again, notes=("with the bootstrap's interval", *again.notes))
+    return as_check(probed, "bootstrap", question, answer, in_words(again), same, (marked,))
 
 
 def check_ties(probed: Probed) -> Check | None:

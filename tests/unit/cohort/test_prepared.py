@@ -270,3 +270,40 @@ def test_a_parquet_file_gives_the_same_cohort(study_of, tmp_path):
 
     assert again.unit_id.tolist() == csv.unit_id.tolist()
     pd.testing.assert_frame_equal(again.columns, csv.columns)
+
+
+INSTRUMENT = (
+    STUDY.replace("[design]", '[design]\ninstrument = "offered"')
+    + """
+[[outcomes]]
+name = "again"
+measure = "instrument"
+event = "reoffended"
+days = "time"
+horizon_days = 365
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("offered", "added", "rows"),
+    [
+        (["1", "0", "1", "0", "1", "0"], "", ""),
+        (["1", "NA", "1", "0", "yes", "0"], "", "2 of 6 rows (row 3, 6)"),
+        # Units of a programme that has another instrument, or is not evaluated, need not have this one.
+        (["1", "0", "", "0", "1", "0"], '[programmes.b.design]\ninstrument = ""\n', ""),
+        (["1", "0", "", "0", "1", "0"], '[programmes]\ninclude = ["a"]\n', ""),
+        (["1", "0", "", "0", "1", "0"], "", "1 of 6 rows (row 4)"),
+    ],
+)
+def test_an_instrument_is_a_number_of_each_unit_before_any_design_is_built(study_of, offered, added, rows):
+    lines = PEOPLE.splitlines()
+    people = "\n".join([f"{lines[0]},offered", *(f"{line},{value}" for line, value in zip(lines[1:], offered, strict=True))])
+    study = study_of(people, INSTRUMENT + added)
+
+    if not rows:
+        assert "offered" in read_prepared(study).columns
+        return
+    with pytest.raises(DataError, match="an instrument that is not a number") as problem:
+        read_prepared(study)
+    assert rows in str(problem.value)

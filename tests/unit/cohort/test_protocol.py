@@ -226,6 +226,20 @@ def test_an_instrument_and_the_outcome_that_uses_it_go_together(study_of, added,
     assert fault in refusal(study_of, text)
 
 
+@pytest.mark.parametrize(
+    ("own", "outcome", "fault"),
+    [("calendar", True, "belongs to studies of records"), ("offered", False, "has no effect without an outcome")],
+)
+def test_a_programmes_own_instrument_is_held_to_the_same(study_of, own, outcome, fault):
+    second = '[[outcomes]]\nname = "again"\nmeasure = "instrument"\nevent = "reoffended"\ndays = "days"\nhorizon_days = 365\n'
+    text = BASE.replace("[design]\n", '[design]\ninstrument = "offered"\n') + f"\n{second}" if outcome else BASE
+
+    found = refusal(study_of, f'{text}\n[programmes.mentoring.design]\ninstrument = "{own}"\n')
+
+    assert fault in found
+    assert "programmes.mentoring.design" in found
+
+
 def test_an_instrument_cannot_be_the_first_outcome(study_of):
     text = BASE.replace('event = "reoffended"', 'event = "reoffended"\nmeasure = "instrument"', 1)
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from yoseval.design.methods import METHODS, build_design, design_digest
+from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DesignError, UsageError
 from yoseval.frames import check_frame
 
@@ -253,3 +254,12 @@ def test_any_change_of_a_design_changes_its_digest(cohort, change):
     design = build_design(cohort)
 
     assert design_digest(change(design)) != design_digest(design)
+
+
+def test_another_instrument_and_other_values_of_it_change_the_digest(cohort):
+    n = len(cohort.units)
+    numbered = dataclasses.replace(cohort, units=cohort.units.assign(open=np.arange(n) % 2, late=np.arange(n) % 2))
+    other = dataclasses.replace(numbered, units=numbered.units.assign(open=np.arange(n) % 3), instrument="open")
+    by = [dataclasses.replace(numbered, instrument=name) for name in ("", "open", "late")]
+
+    assert len({design_digest(unadjusted_design(c)) for c in (*by, other)}) == 4

@@ -149,6 +149,18 @@ def test_those_who_left_are_stood_for_with_a_note(adjustment):
     assert found.estimate == pytest.approx(plain.estimate, abs=0.2 * plain.std_error)
 
 
+def test_counts_of_those_who_died_are_known_and_nobody_stands_for_them():
+    _, cohort, frame = study()
+    died = frame.index[frame["event"] == 0][:30]
+    frame.loc[died, "time"] = 20.0
+    columns = {"event": "event", "time": "time", "id": "id", "count": "count", "followed": "end"}
+    followup = FollowUp.from_frame(frame, **columns, horizon=52)
+
+    found = estimate_effect(followup, build_design(cohort, "overlap"), "mean_count_difference", adjustment="g_computation")
+
+    assert not any("stood for by others" in note for note in found.notes)
+
+
 def test_matching_with_replacement_and_outcomes_that_do_not_vary_are_refused():
     followup, cohort, frame = study()
     n = len(frame)

@@ -10,7 +10,7 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from yoseval.cohort.build import Cohort
 from yoseval.design.unadjusted import unadjusted_design
-from yoseval.errors import DataError, EstimationError, UsageError
+from yoseval.errors import DataError, EstimationError, TooFewEventsError, UsageError
 from yoseval.models.variance import clustered_variance
 from yoseval.outcomes.bootstrap import resampler
 from yoseval.outcomes.instrument import ASSUMPTIONS, two_stage_least_squares
@@ -180,7 +180,7 @@ def test_the_estimate_of_a_cohort_is_that_of_its_columns():
     assert found.interval == f"Anderson-Rubin, t, {df} df; sandwich, clustered on child"
     assert found.notes[-5:] == ASSUMPTIONS
     effective_f = by_hand.first_stage**2 / ((by_hand.first_influence**2).sum() * 400 / 399 * 399 / 396)
-    assert f"effective F {effective_f:.0f}" in found.notes[0]
+    assert f"effective F {effective_f:.0f}" in found.notes[1]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -220,8 +220,8 @@ def test_a_weak_instrument_has_limits_that_exclude_little_and_says_so():
     found = estimate_effect(followup, design, "instrument")
 
     assert (found.conf_low, found.conf_high) == (-1.0, 1.0)
-    assert "weak" in found.notes[1]
-    assert "exclude" in found.notes[1]
+    assert "weak" in found.notes[2]
+    assert "exclude" in found.notes[2]
 
 
 def test_an_estimate_beyond_what_there_can_be_is_set_to_it_with_a_note():
@@ -238,7 +238,7 @@ def test_short_follow_up_is_said():
     found = estimate_effect(FollowUp.from_frame(frame, event="event", time="time", horizon=365.0), design, "instrument")
 
     assert found.n_treated + found.n_comparison == 395
-    assert "not followed to the horizon" in found.notes[0]
+    assert "not followed to the horizon" in found.notes[1]
     assert (found.influence != 0).sum() == 395
 
 
@@ -260,3 +260,33 @@ def test_what_is_no_instrument_is_refused():
         two_stage_least_squares(np.arange(4.0), np.array([True, False] * 2), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
     with pytest.raises(UsageError, match="no design"):
         resampler(followup, design, "instrument")
+
+
+@pytest.mark.parametrize("n", [14, 40, 60])
+def test_an_instrument_that_all_follow_gives_the_difference_of_risks(n):
+    z = np.arange(n) % 2
+    event = np.random.default_rng(1).random(n) < 0.5
+    frame = pd.DataFrame({"treated": z, "open": z, "event": event})
+    cohort = Cohort.from_frame(frame, treated="treated", covariates=[], instrument="open")
+
+    found = estimate_effect(FollowUp.from_frame(frame, event="event"), unadjusted_design(cohort), "instrument")
+
+    assert found.estimate == pytest.approx(event[z == 1].mean() - event[z == 0].mean())
+    assert found.notes[0] == "The instrument is 'open'."
+    assert "(effective F above 10000)" in found.notes[1]
+
+
+@pytest.mark.parametrize("happens", [False, True])
+def test_an_outcome_that_nobody_or_everybody_has_gives_no_effect_of_nothing(happens):
+    followup, design, _ = build()
+
+    with pytest.raises(TooFewEventsError, match="does not vary"):
+        estimate_effect(replace(followup, event=np.full(400, happens)), design, "instrument")
+
+
+def test_an_instrument_that_is_the_same_for_everybody_is_refused_with_what_a_calendar_needs():
+    followup, design, _ = build()
+    closed = replace(design.cohort, units=design.cohort.units.assign(open=1.0))
+
+    with pytest.raises(EstimationError, match=r"'open' does not vary.*'availability'"):
+        estimate_effect(followup, unadjusted_design(closed), "instrument")

@@ -595,6 +595,32 @@ def test_the_second_half_of_the_follow_up_says_nothing_of_sizes():
     assert not hidden.loc[0].any()
 
 
+@pytest.mark.parametrize(
+    ("n", "events", "is_hidden"),
+    [
+        (200, 77, False),
+        (250, 100, False),
+        (203, 77, True),  # three whom the calendar kept out
+        (215, 80, True),  # of fifteen three had the outcome
+        (215, 90, True),  # of fifteen two had not
+        (200, 80, True),  # three started later and had it then
+        (180, 74, True),
+    ],
+)
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_an_instrument_does_not_tell_by_subtraction_of_those_a_calendar_kept_out(n, events, is_hidden, policy):
+    of_instrument = {"measure": "instrument", "method": "two_stage_least_squares", "role": "secondary"}
+    rows = [effect(), effect(**of_instrument, n_comparison=n, events_comparison=events, interval="t, 212 df")]
+
+    frame, hidden = safe("estimates", rows, policy=policy)
+
+    sizes = ["n_treated", "n_comparison", "effective_n", "events_treated", "events_comparison", "interval"]
+    assert hidden.loc[1, sizes].all() == is_hidden
+    assert hidden.loc[1, sizes].any() == is_hidden
+    assert frame.loc[1, ["estimate", "conf_low", "conf_high"]].notna().all()
+    assert not hidden.loc[0].any()
+
+
 @pytest.mark.parametrize("fewer", [0, 10])
 def test_a_check_that_leaves_out_nothing_or_enough_is_shown(fewer):
     rows = [effect(), effect(role="check", events_treated=31 - fewer)]

@@ -278,6 +278,8 @@ def test_a_bootstrap_is_asked_whether_it_says_the_same(parts):
 
     assert same.agrees
     assert same.answer.startswith("Yes: with the design built again")
+    # Its estimate is the result's own: in tables and charts the note tells them apart.
+    assert same.estimates[0].notes[0] == "with the bootstrap's interval"
     assert other.agrees is (estimate.conf_low <= 0 <= estimate.conf_high)
 
 
