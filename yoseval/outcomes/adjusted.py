@@ -17,7 +17,7 @@ from yoseval.design.types import Design
 from yoseval.errors import DesignError, EstimationError, UsageError
 from yoseval.models.working_model import Family
 from yoseval.outcomes.arm_contrasts import ArmMean, difference, log_odds_ratio, log_ratio
-from yoseval.outcomes.censored import Known, known_outcomes
+from yoseval.outcomes.censored import LEAVING_NOTE, Known, known_outcomes, left_before
 from yoseval.outcomes.contrast import Sample
 from yoseval.outcomes.counts import counts_to
 from yoseval.outcomes.doubly_robust import deal_children, doubly_robust
@@ -42,9 +42,6 @@ OF_COUNTS: Mapping[str, Callable[[ArmMean, ArmMean], Contrast]] = {
     "mean_count_ratio": log_ratio,
 }
 """Measures that can be adjusted, and what they make of the means of both arms."""
-
-
-LEAVING_NOTE = "Those not followed to the horizon are stood for by others of their group, whatever their covariates."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +165,7 @@ def with_adjustment(sample: Sample, measure: str, adjustment: Adjustment, design
     if adjustment.name != "g_computation":
         child = np.unique(design.person_id.astype(str), return_inverse=True)[1]
         fold[used] = deal_children(child[used], design.treated[used])
-    left = used & ~(sample.event & (sample.time <= sample.horizon)) & (sample.time < sample.horizon)
+    left = used & left_before(sample.time, sample.event, sample.horizon)
     # Counts have ends of their own, and are refused where one lies before the horizon.
     notes = (LEAVING_NOTE,) if measure in OF_RISKS and left.any() else ()
     return replace(sample, covariates=values, fold=fold, notes=(*sample.notes, *notes))

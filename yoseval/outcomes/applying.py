@@ -17,6 +17,7 @@ from yoseval.design.types import Design
 from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError, EstimationError, TooFewEventsError
 from yoseval.models.intervals import Scale
+from yoseval.outcomes.censored import LEAVING_NOTE, left_before
 from yoseval.outcomes.contrast import Sample, align_followup
 from yoseval.outcomes.types import Contrast, FollowUp
 
@@ -109,7 +110,7 @@ def design_for(measure: Measure, design: Design) -> Design:
 
 
 def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
-    """Return the sample with the cohort's instrument and covariates, without units not followed to the horizon.
+    """Return the sample with the cohort's instrument and covariates.
 
     Raises
     ------
@@ -137,16 +138,14 @@ def with_instrument(sample: Sample, cohort: Cohort) -> Sample:
             "Choose another; of records, a calendar needs rows in 'availability', and a joint strategy has none.",
         )
     matrix = cohort.matrix()
-    happened = sample.event & (sample.time <= sample.horizon)
-    known = sample.followed & (happened | (sample.time >= sample.horizon))
     what = "how much of the time its calendar was open" if cohort.instrument == OPEN else f"'{cohort.instrument}'"
-    left = () if known[sample.followed].all() else ("Units not followed to the horizon were left out of the instrument.",)
+    left = sample.followed & left_before(sample.time, sample.event, sample.horizon)
+    notes = (f"The instrument is {what}.", *((LEAVING_NOTE,) if left.any() else ()))
     return replace(
         sample,
-        weight=np.where(known, sample.weight, 0.0),
         instrument=values,
         covariates=matrix.values[:, ~matrix.reference],
-        notes=(*sample.notes, f"The instrument is {what}.", *left),
+        notes=(*sample.notes, *notes),
     )
 
 

@@ -13,6 +13,8 @@ from yoseval.arrays import Flags, Floats, Indices
 from yoseval.errors import FollowUpTooShortError
 from yoseval.models.risk_sets import RiskSets, arrange_risk_sets, reverse_cumsum, spread_steps
 
+LEAVING_NOTE = "Those not followed to the horizon are stood for by others of their group, whatever their covariates."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Leaving:
@@ -56,6 +58,12 @@ class Known:
         return found
 
 
+def left_before(time: Floats, event: Flags, horizon: float) -> Flags:
+    """Tell who left before the horizon without the event: (n,) booleans."""
+    left: Flags = ~event & (time < horizon)
+    return left
+
+
 def known_outcomes(time: Floats, event: Flags, treated: Flags, weight: Floats, horizon: float) -> Known:
     r"""Find what is known at the horizon, and let those followed stand for those who left, in each arm.
 
@@ -90,8 +98,7 @@ def known_outcomes(time: Floats, event: Flags, treated: Flags, weight: Floats, h
     >>> known_outcomes(time, event, np.ones(4, dtype=bool), np.ones(4), 3.0).stands_for.round(3)
     array([0.   , 1.333, 1.333, 1.333])
     """
-    happened = event & (time <= horizon)
-    left = ~happened & (time < horizon)
+    happened, left = event & (time <= horizon), left_before(time, event, horizon)
     stands_for = np.where(left, 0.0, 1.0)
     leaving = []
     for arm in (treated, ~treated):

@@ -11,6 +11,7 @@ import numpy as np
 
 from yoseval.arrays import Flags, Floats
 from yoseval.errors import EstimationError, TooFewEventsError
+from yoseval.outcomes.censored import known_outcomes
 from yoseval.outcomes.types import Contrast, Quotient
 
 ASSUMPTIONS = (
@@ -65,7 +66,7 @@ def instrument(
     Parameters
     ----------
     time, event, treated, weight, horizon
-        As for ``binary.risk_difference``, of units whom nobody lost sight of before the horizon.
+        As for ``binary.risk_difference``. Those followed stand for those who left: see ``outcomes.censored``.
     instrument : (n,) floats
         Numbers; 0 and 1 for a calendar.
     covariates : (n, p) floats
@@ -81,7 +82,7 @@ def instrument(
     TooFewEventsError
         If nobody or everybody had the event.
     EstimationError
-        As ``two_stage_least_squares``.
+        As ``two_stage_least_squares`` and ``known_outcomes``.
 
     Examples
     --------
@@ -90,14 +91,14 @@ def instrument(
     >>> instrument(np.ones(4), event, z, np.empty((4, 0)), started, np.ones(4), 1.0).value
     -1.0
     """
-    outcome = (event & (time <= horizon)).astype(np.float64)
-    if outcome.all() or not outcome.any():
+    known = known_outcomes(time, event, treated, weight, horizon)
+    counts = weight * known.stands_for
+    if np.ptp(known.outcome[counts > 0]) == 0:
         raise TooFewEventsError("The outcome does not vary, so it has no interval.", "Choose another outcome.")
-    fit = two_stage_least_squares(outcome, treated, instrument, weight, covariates)
-    parts = Quotient(
-        fit.reduced, fit.first_stage, fit.reduced_influence, fit.first_influence, 2 + covariates.shape[1], ASSUMPTIONS
-    )
-    return Contrast(fit.value, fit.influence, float("nan"), float("nan"), quotient=parts)
+    fit = two_stage_least_squares(known.outcome, treated, instrument, counts, covariates)
+    value, above, below = (own + known.through(own) for own in (fit.influence, fit.reduced_influence, fit.first_influence))
+    parts = Quotient(fit.reduced, fit.first_stage, above, below, 2 + covariates.shape[1], ASSUMPTIONS)
+    return Contrast(fit.value, value, float("nan"), float("nan"), quotient=parts)
 
 
 def two_stage_least_squares(

@@ -13,7 +13,7 @@ from yoseval.design.unadjusted import unadjusted_design
 from yoseval.errors import DataError, EstimationError, TooFewEventsError, UsageError
 from yoseval.models.variance import clustered_variance
 from yoseval.outcomes.bootstrap import resampler
-from yoseval.outcomes.instrument import ASSUMPTIONS, two_stage_least_squares
+from yoseval.outcomes.instrument import ASSUMPTIONS, instrument, two_stage_least_squares
 from yoseval.outcomes.measures import estimate_effect
 from yoseval.outcomes.quotient import robust_set
 from yoseval.outcomes.types import FollowUp
@@ -230,16 +230,44 @@ def test_an_estimate_beyond_what_there_can_be_is_set_to_it_with_a_note():
     assert any("beyond what a difference of risks can be, and is set to +1." in note for note in found.notes)
 
 
-def test_short_follow_up_is_said():
+def test_those_who_left_are_stood_for_with_a_note():
     _, design, frame = build()
-    time = np.where(np.arange(400) < 5, 100.0, 365.0)
+    time = np.where(np.arange(400) % 5 == 0, 100.0, 365.0)
     frame = frame.assign(event=frame["event"] & (time > 100), time=time)
 
     found = estimate_effect(FollowUp.from_frame(frame, event="event", time="time", horizon=365.0), design, "instrument")
 
-    assert found.n_treated + found.n_comparison == 395
-    assert "not followed to the horizon" in found.notes[1]
-    assert (found.influence != 0).sum() == 395
+    # All leave at one time: whom they stand for is one number in each group.
+    own = frame[frame["time"] > 100]
+    share = frame.groupby("treated")["time"].apply(lambda t: (t > 100).mean())
+    weight = 1 / own["treated"].map(share).to_numpy()
+    wanted = two_stage_least_squares(
+        own["event"].to_numpy(float),
+        own["treated"].to_numpy(),
+        own["open"].to_numpy(),
+        weight,
+        own[["age", "prior"]].to_numpy(),
+    )
+    assert found.estimate == pytest.approx(wanted.value, rel=1e-9)
+    assert found.n_treated + found.n_comparison == 400
+    assert any("stood for by others" in note for note in found.notes)
+    assert abs(found.influence.sum()) < 1e-12
+
+
+def test_influence_is_the_derivative_in_each_weight_where_some_left():
+    outcome, treated, z, x = draw(n=60)
+    rng, weight = np.random.default_rng(8), np.random.default_rng(5).uniform(0.3, 3.0, 60)
+    time, event = rng.integers(1, 9, 60).astype(float), outcome > 0
+
+    def both(w):
+        found = instrument(time, event, z, x, treated, w, 6.0)
+        return np.array([found.value, found.quotient.numerator, found.quotient.divisor]), found
+
+    _, found = both(weight)
+
+    derivative = np.array([(both(weight + h)[0] - both(weight - h)[0]) / 2e-5 for h in 1e-5 * weight * np.eye(60)])
+    parts = (found.influence, found.quotient.numerator_influence, found.quotient.divisor_influence)
+    np.testing.assert_allclose(np.column_stack(parts), derivative, atol=1e-6)
 
 
 def test_what_is_no_instrument_is_refused():
