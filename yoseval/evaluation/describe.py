@@ -19,7 +19,6 @@ _ESTIMANDS = {
     "ATC": "those who {negative} the programme (ATC)",
     "ATCM": "those who {negative} the programme and could be matched (ATCM)",
     "ATEM": "everybody in the study who could be matched (ATEM)",
-    "LATE": "those who {past} the programme because they could (LATE)",
     "ATO": "those who might as well have {participle_alone} as not: the overlap population (ATO)",
     "ATE": "everybody in the study (ATE)",
 }

@@ -147,7 +147,6 @@ ESTIMAND_WORDS: Mapping[str, str] = {
     "ATE": "everybody in the study (ATE)",
     "ATCM": "those who {negative} the programme and could be matched (ATCM)",
     "ATEM": "everybody in the study who could be matched (ATEM)",
-    "LATE": "those who {past} the programme because they could (LATE)",
     "ATO": "those who could well have been in either group (ATO)",
     "ATM": "those who {past} the programme and could be matched (ATM)",
 }

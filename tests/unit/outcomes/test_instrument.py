@@ -241,13 +241,8 @@ def test_those_who_left_are_stood_for_with_a_note():
     own = frame[frame["time"] > 100]
     share = frame.groupby("treated")["time"].apply(lambda t: (t > 100).mean())
     weight = 1 / own["treated"].map(share).to_numpy()
-    wanted = two_stage_least_squares(
-        own["event"].to_numpy(float),
-        own["treated"].to_numpy(),
-        own["open"].to_numpy(),
-        weight,
-        own[["age", "prior"]].to_numpy(),
-    )
+    y, started, z, x = own["event"].to_numpy(float), own["treated"].to_numpy(), own["open"].to_numpy(), own[["age", "prior"]]
+    wanted = two_stage_least_squares(y, started, z, weight, x.to_numpy())
     assert found.estimate == pytest.approx(wanted.value, rel=1e-9)
     assert found.n_treated + found.n_comparison == 400
     assert any("stood for by others" in note for note in found.notes)
