@@ -231,8 +231,11 @@ def _with_covariates(
     built = []
     for sketch, own, wide, kept, place, known in zip(sketches, judged, wider, eligible, places, found, strict=True):
         trial = _built(sketch, own, np.where(kept, place, -1), frame, others, known)
-        twin = _built(sketch, wide, place, frame, others, known) if sketch.asks_calendar else None
-        built.append(replace(trial, with_closed=twin))
+        if sketch.asks_calendar:
+            units = in_content_order(_units(sketch, place, frame, known), covariates_of(sketch.protocol))
+            flow = _flow(sketch.protocol.programme, sketch.candidates.treated, wide)
+            trial = replace(trial, with_closed=replace(trial, units=units, flow=flow))
+        built.append(trial)
     return tuple(built)
 
 
@@ -248,16 +251,28 @@ def _passed(judged: list[Criterion]) -> Flags:
 def _built(
     sketch: _Sketch, judged: list[Criterion], place: Indices, frame: pd.DataFrame, others: pd.DataFrame, known: Known
 ) -> BuiltTrial:
+    people = sketch.children["person_id"].to_numpy(dtype=object)[sketch.candidates.child]
+    units = _units(sketch, place, frame, known)
+    return BuiltTrial(
+        sketch.protocol,
+        in_content_order(units, covariates_of(sketch.protocol)),
+        _flow(sketch.protocol.programme, sketch.candidates.treated, judged),
+        _described(sketch, judged, people),
+        _others(units, place[place >= 0], others, sketch.protocol),
+    )
+
+
+def _units(sketch: _Sketch, place: Indices, frame: pd.DataFrame, known: Known) -> pd.DataFrame:
+    """Return the candidates that have a place among the moments, with their covariates."""
     protocol, candidates = sketch.protocol, sketch.candidates
     kept = np.flatnonzero(place >= 0)
     people = sketch.children["person_id"].to_numpy(dtype=object)[candidates.child]
     ids = _unit_ids(people, candidates, nested=protocol.time_zero is not None and protocol.time_zero.rule == "nested")
-    names = covariates_of(protocol)
-    wanted = dict.fromkeys([*names, *protocol.design.carried])
+    wanted = dict.fromkeys([*covariates_of(protocol), *protocol.design.carried])
     columns = {c: frame[c].to_numpy()[place[kept]] for c in wanted if c != CONCURRENT}
     columns |= {CONCURRENT: _how_many(known.others_open[kept])} if CONCURRENT in wanted else {}
     opened = {OPEN: sketch.open_share[kept]} if sketch.asks_calendar else {}
-    units = pd.DataFrame(
+    return pd.DataFrame(
         {
             "unit_id": ids[kept],
             "person_id": people[kept],
@@ -267,14 +282,6 @@ def _built(
             **{c: columns[c] for c in wanted},
             **opened,
         }
-    )
-    ordered = in_content_order(units, names)
-    return BuiltTrial(
-        protocol,
-        ordered,
-        _flow(protocol.programme, candidates.treated, judged),
-        _described(sketch, judged, people),
-        _others(units, place[kept], others, protocol),
     )
 
 

@@ -4,18 +4,16 @@ Takes propensity scores or coded covariates; gives weights, how far they depend 
 to fit them again on fewer units.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from yoseval.arrays import Flags, Floats, Indices
+from yoseval.arrays import Flags, Floats
 from yoseval.cohort.covariates import CovariateMatrix
-from yoseval.design.propensity import fit_propensity, score_again, score_fit, scores_of_many
+from yoseval.design.propensity import fit_propensity, score_fit, score_refit
 from yoseval.design.score_weights import require_scores
-from yoseval.design.types import Refit, WeightEstimation, Weighting
-from yoseval.models.glm import LogitFit, fit_logit
+from yoseval.design.types import WeightEstimation, Weighting
+from yoseval.models.glm import LogitFit
 
 
 def overlap_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: Any = "logit") -> Weighting:
@@ -47,13 +45,10 @@ def overlap_weighting(matrix: CovariateMatrix, treated: Flags, *, propensity: An
     """
     fitted = fit_propensity(matrix, treated, model=propensity)
     x, fit, estimation = matrix.for_models()[:, fitted.columns], score_fit(propensity), None
-    again: Callable[[Indices], Floats] | None = None
+    again = None
     if fit is not None and fitted.fit is not None:
         estimation = overlap_estimation(x, treated, fitted.fit)
-        start = fitted.fit.coefficients
-        again = partial(overlap_weights_again, x, treated, start, fit=fit)
-        if fit is fit_logit:
-            again = Refit(again, partial(overlap_weights_of_many, x, treated, start))
+        again = score_refit(x, treated, fit, fitted.fit.coefficients, overlap_weights)
     return Weighting(
         weight=overlap_weights(fitted.score, treated),
         set_id=np.full(len(treated), -1, dtype=np.int64),
@@ -138,59 +133,6 @@ def overlap_estimation(x: Floats, treated: Flags, fit: LogitFit) -> WeightEstima
         total = raw[arm].sum()
         gradient[arm] = gradient[arm] / total - np.outer(weight[arm], gradient[arm].sum(axis=0) / total)
     return WeightEstimation(gradient, fit.influence)
-
-
-def overlap_weights_again(
-    x: Floats, treated: Flags, start: Floats, kept: Indices, *, fit: Callable[..., LogitFit] = fit_logit
-) -> Floats:
-    """Fit score and overlap weights again on the kept units alone, for a jackknife.
-
-    Parameters
-    ----------
-    x : (n, p) floats
-        The columns of the score's model for all units, without the intercept.
-    treated : (n,) booleans
-        True where the unit started the programme.
-    start : (p + 1,) floats
-        Coefficients fitted on all units.
-    kept : (m,) integers
-        Positions of the units that are kept.
-    fit : callable
-        What fits the score, from ``score_fit``.
-
-    Returns
-    -------
-    (m,) floats
-        Weights of the kept units, in the order of ``kept``.
-
-    Raises
-    ------
-    DesignError
-        If the kept units have no score.
-    """
-    return overlap_weights(score_again(x, treated, fit, start, kept), treated[kept])
-
-
-def overlap_weights_of_many(x: Floats, treated: Flags, start: Floats, kept: Flags) -> Floats:
-    """Fit score and overlap weights again on many parts of the units at once, as ``overlap_weights_again`` does on one.
-
-    Parameters
-    ----------
-    x, treated, start
-        As for ``overlap_weights_again``, with the score of ``logit``.
-    kept : (r, n) booleans
-        The units of each part.
-
-    Returns
-    -------
-    (r, n) floats
-        Weights, 0 for units left out; a row of NaN where a part has to be fitted alone.
-    """
-    score = scores_of_many(x, treated, start, kept)
-    weight: Floats = np.where(treated, 1.0 - score, score) * kept
-    for arm in (treated, ~treated):
-        weight[:, arm] /= weight[:, arm].sum(axis=1, keepdims=True)
-    return weight
 
 
 def _sum_to_one_within_arms(raw: Floats, treated: Flags) -> Floats:

@@ -19,6 +19,7 @@ from yoseval.evaluation.multiplicity import holm
 from yoseval.evaluation.trial import EmulatedTrial
 from yoseval.outcomes.adjusted import Adjustment, adjustment_note
 from yoseval.outcomes.imputed import estimate_designs
+from yoseval.outcomes.measures import MEASURES
 from yoseval.outcomes.survival import survival_curves
 from yoseval.outcomes.types import Estimate, FollowUp
 from yoseval.sensitivity.checks import assess_sensitivity
@@ -92,7 +93,7 @@ def gather_evidence(source: OutcomeSource, trial: EmulatedTrial, *, seed: int = 
     faults: list[tuple[int, EstimationError]] = []
     for position, section in enumerate(trial.protocol.outcomes):
         try:
-            own = trial.instrumented if section.measure == "instrument" and trial.instrumented is not None else settled
+            own = (trial.instrumented or settled) if MEASURES[section.measure].everybody else settled
             outcomes.append(_one_outcome(source, trial, own, others, section, seed=seed, primary=position == 0))
         except EstimationError as problem:
             faults.append((position, problem))

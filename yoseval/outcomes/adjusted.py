@@ -96,8 +96,7 @@ class AdjustedLeaf:
                 one, nought = self._means(counts_to(outcome[0], horizon), *of_units)
                 return OF_COUNTS[self.measure](one.arm, nought.arm)
             known = known_outcomes(outcome[0], outcome[1], treated, weight, horizon)
-            stands_for = known.stands_for if known.leaving else None
-            one, nought = self._means(known.outcome, *of_units, stands_for)
+            one, nought = self._means(known.outcome, *of_units, known.stands_for)
             return OF_RISKS[self.measure](_with_leaving(one, known), _with_leaving(nought, known))
         except DesignError as problem:
             raise EstimationError(problem.problem, "Use a larger group, or no adjustment.") from problem
@@ -121,8 +120,8 @@ class AdjustedLeaf:
 
 def _with_leaving(mean: Standardised, known: Known) -> ArmMean:
     """Add to the influence on a mean what goes through whom the known outcomes stand for."""
-    through = known.through(mean.model)
-    return ArmMean(mean.value, mean.population + mean.model + through, mean.by_weight + through)
+    through, arm = known.through(mean.by_known), mean.arm
+    return ArmMean(arm.value, arm.influence + through, mean.by_weight + through)
 
 
 def require_adjustable(measure: str, adjustment: Adjustment, design: Design) -> None:

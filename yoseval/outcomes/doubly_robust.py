@@ -117,17 +117,16 @@ def cross_fit(
     """
     names = np.unique(fold)
     index, models = np.empty(len(y)), []
+    counts = arm.astype(np.float64) if stands_for is None else arm * stands_for
     for k in names:
         own = fold == k
-        seen = arm & ~own if names.size > 1 else arm
-        seen = seen if stands_for is None else seen & (stands_for > 0)
+        seen = (counts > 0) & ~own if names.size > 1 else counts > 0
         if learner is not None:
             _require_both_values(y[seen])
             learnt = np.clip(learn_from(learner, covariates[seen], y[seen] == 1.0, covariates[own], SEED), EDGE, 1.0 - EDGE)
             index[own] = np.log(learnt / (1.0 - learnt))
             continue
-        counts = seen.astype(np.float64) if stands_for is None else seen * stands_for
-        model = fit_working_model(family, covariates, y, counts)
+        model = fit_working_model(family, covariates, y, counts * seen)
         index[own] = model.index(covariates[own])
         models.append((model, own))
     return Nuisance(index, family, tuple(models), covariates)
@@ -224,7 +223,7 @@ def _parts(value: float, population: Population, about: Floats, residual: Floats
     who = population.share * about
     # The models of the outcome are fitted without the design's weights.
     by_weight = residual + who if population.by_weight else residual
-    return Standardised(value, who, residual + through, by_weight)
+    return Standardised(value, who, residual + through, by_weight, residual + through)
 
 
 def doubly_robust(
@@ -274,13 +273,13 @@ def doubly_robust(
     (0.75, 0.5)
     """
     population = target_population(estimand, treated, weight)
+    known = weight if stands_for is None else weight * stands_for
     mean = targeted_mean if method == "tmle" else augmented_mean
     found = []
     for arm in (treated, ~treated):
-        if is_population(arm, weight, population):
-            found.append(observed_mean(y, arm, weight, stands_for))
+        if is_population(arm, population):
+            found.append(observed_mean(y, arm, known))
             continue
         nuisance = cross_fit(y, arm, covariates, fold, family=family, learner=learner, stands_for=stands_for)
-        known = weight if stands_for is None else weight * stands_for
         found.append(mean(y, arm, known, nuisance, population))
     return found[0], found[1]

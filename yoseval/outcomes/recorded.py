@@ -30,6 +30,7 @@ from yoseval.outcomes.during_follow_up import during_follow_up
 from yoseval.outcomes.events import observe_moments, reoffence_days
 from yoseval.outcomes.jdl import jdl_outputs
 from yoseval.outcomes.later_starts import stand_for_later
+from yoseval.outcomes.measures import MEASURES
 from yoseval.outcomes.outcome_codes import find_outcome, follow_outcome
 from yoseval.outcomes.time_zero import Waiting, settle_clones, settle_grace, started_or_not
 from yoseval.outcomes.types import FollowUp, Recurrences
@@ -99,7 +100,7 @@ class RecordedOutcomes:
         """Return the follow-up of a settled design's units on one outcome.
 
         A comparison child who enters the programme later is followed until then, unless the protocol keeps it, or the measure
-        is an instrument: to end follow-up by what a child did later would be to choose among those it is compared with.
+        is about everybody: to end follow-up by what a child did later would be to choose among those it is compared with.
         """
         place = self._places(design)
         return self._followed(design, outcome, place, *self._of_units(place))
@@ -160,7 +161,7 @@ class RecordedOutcomes:
         """Read an outcome off what was observed of units, and end it where a comparison child enters."""
         ids = design.cohort.units["unit_id"].to_numpy(dtype=object)
         followup = follow_outcome(observed, ids, outcome, recurrent=reoffences)
-        if self.time_zero.later_starts == "keep" or outcome.measure == "instrument":
+        if self.time_zero.later_starts == "keep" or MEASURES[outcome.measure].everybody:
             return followup
         return censored_at(followup, ids, np.where(design.treated, np.inf, self.entry[place]))
 

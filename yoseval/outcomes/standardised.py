@@ -44,12 +44,15 @@ class Standardised:
         Influence through the coefficients of the model, the population held as it is.
     by_weight : (n,) floats
         The part of their sum that goes through the design's weights.
+    by_known : (n,) floats
+        The part that goes through whom known outcomes stand for: ``stands_for`` times the derivative in it.
     """
 
     value: float
     population: Floats
     model: Floats
     by_weight: Floats
+    by_known: Floats
 
     @property
     def arm(self) -> ArmMean:
@@ -133,7 +136,7 @@ def g_computation(
         the intercept.
     stands_for : (n,) floats, optional
         How many each stands for where some outcomes are not known: see ``outcomes.censored``. All count for whom the means are
-        about; ``model`` is then also ``stands_for`` times the derivative in it.
+        about.
 
     Returns
     -------
@@ -160,47 +163,34 @@ def g_computation(
     1.0
     """
     population = target_population(estimand, treated, weight)
+    known = weight if stands_for is None else weight * stands_for
     if interactions:
-        own, other = (
-            _arm_of_its_own(y, arm, weight, covariates, family, population, stands_for) for arm in (treated, ~treated)
-        )
+        own, other = (_arm_of_its_own(y, arm, known, covariates, family, population) for arm in (treated, ~treated))
         return own, other
-    fitted = weight if stands_for is None else weight * stands_for
-    model = fit_working_model(family, np.column_stack([treated, covariates]), y, fitted)
+    model = fit_working_model(family, np.column_stack([treated, covariates]), y, known)
     one, nought = (np.column_stack([np.full(len(y), level), covariates]) for level in (1.0, 0.0))
     return _standardise(model, one, population), _standardise(model, nought, population)
 
 
-def observed_mean(y: Floats, arm: Flags, weight: Floats, stands_for: Floats | None = None) -> Standardised:
+def observed_mean(y: Floats, arm: Flags, weight: Floats) -> Standardised:
     """Return the weighted mean of an arm that is itself the population: what it would have been needs no model."""
-    own = weight * arm if stands_for is None else weight * arm * stands_for
-    own = own / own.sum()
+    own = weight * arm / (weight @ arm)
     value = float(own @ y)
     influence = own * (y - value)
-    nothing = np.zeros_like(influence)
-    if stands_for is None:
-        return Standardised(value, influence, nothing, influence)
-    return Standardised(value, nothing, influence, influence)
+    return Standardised(value, influence, np.zeros_like(influence), influence, influence)
 
 
-def is_population(arm: Flags, weight: Floats, population: Population) -> bool:
+def is_population(arm: Flags, population: Population) -> bool:
     """Tell whether an arm, as weighted, is the population."""
-    return population.by_weight and not population.share[~arm & (weight > 0)].any()
+    return population.by_weight and not population.share[~arm].any()
 
 
 def _arm_of_its_own(
-    y: Floats,
-    arm: Flags,
-    weight: Floats,
-    covariates: Floats,
-    family: Family,
-    population: Population,
-    stands_for: Floats | None,
+    y: Floats, arm: Flags, known: Floats, covariates: Floats, family: Family, population: Population
 ) -> Standardised:
-    if is_population(arm, weight, population):
-        return observed_mean(y, arm, weight, stands_for)
-    own = weight * arm if stands_for is None else weight * arm * stands_for
-    return _standardise(fit_working_model(family, covariates, y, own), covariates, population)
+    if is_population(arm, population):
+        return observed_mean(y, arm, known)
+    return _standardise(fit_working_model(family, covariates, y, known * arm), covariates, population)
 
 
 def _standardise(model: WorkingModel, x: Floats, population: Population) -> Standardised:
@@ -208,4 +198,4 @@ def _standardise(model: WorkingModel, x: Floats, population: Population) -> Stan
     value = float(population.share @ mean)
     who = population.share * (mean - value)
     through = model.through(population.share * slope, x)
-    return Standardised(value, who, through, through + who if population.by_weight else through)
+    return Standardised(value, who, through, through + who if population.by_weight else through, through)

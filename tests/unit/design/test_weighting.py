@@ -8,12 +8,11 @@ import pytest
 from yoseval.cohort.covariates import code_covariates
 from yoseval.design.ipw import IpwOptions, ipw_weighting
 from yoseval.design.matching_weights import matching_weighting
+from yoseval.design.propensity import score_refit
 from yoseval.design.weighting import (
     overlap_estimation,
     overlap_weighting,
     overlap_weights,
-    overlap_weights_again,
-    overlap_weights_of_many,
 )
 from yoseval.errors import DesignError
 from yoseval.models.glm import fit_logit
@@ -97,7 +96,7 @@ def test_reweighting_drops_a_column_that_became_constant(coded):
     x[np.flatnonzero(treated)[0], -1] = x[np.flatnonzero(~treated)[0], -1] = 1.0
     kept = np.flatnonzero(x[:, -1] == 0)
 
-    again = overlap_weights_again(x, treated, fit_logit(x, treated).coefficients, kept)
+    again = score_refit(x, treated, fit_logit, fit_logit(x, treated).coefficients, overlap_weights)(kept)
 
     without = overlap_weights(fit_logit(matrix.for_models()[kept], treated[kept]).fitted, treated[kept])
     assert again == pytest.approx(without, abs=1e-12)
@@ -153,11 +152,12 @@ def test_a_score_within_rounding_of_one_is_left_to_the_single_fit_which_refuses_
     kept = np.ones((2, 100), dtype=bool)
     kept[1, 0] = False
 
-    found = overlap_weights_of_many(far, treated, start, kept)
+    refit = score_refit(far, treated, fit_logit, start, overlap_weights)
+    found = refit.many(kept)
 
     assert np.isnan(found).all(axis=1).tolist() == [True, False]
     with pytest.raises(DesignError, match="1 of 100 propensity scores are not between 0 and 1"):
-        overlap_weights_again(far, treated, start, np.arange(100))
+        refit(np.arange(100))
 
 
 def test_a_score_that_is_not_a_logit_is_fitted_one_at_a_time(cohort):
