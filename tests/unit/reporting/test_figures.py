@@ -193,6 +193,12 @@ def test_the_forest_draws_estimates_per_100_with_their_interval():
     np.testing.assert_allclose(bars, [[-12.4, -4.4]], rtol=1e-12)
 
 
+def test_a_long_name_in_the_forest_is_told_whole_on_two_lines():
+    named = ROWS.assign(name=["Entropy balancing: counted from day 31 on", "Sport"])
+
+    assert "Entropy balancing: counted from day\n31 on" in texts(forest_plot(named, measure="risk_difference"))
+
+
 def test_the_forest_shades_the_worthwhile_change():
     band = forest_plot(ROWS, measure="risk_difference", worthwhile=0.05).axes[0].patches[0]
 

@@ -1,6 +1,7 @@
 """The forest plot: estimates with intervals, one a row, beside the smallest worthwhile change."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def forest_plot(
         _frame(axes, rows, measure, worthwhile)
         for y, row in enumerate(rows.to_dict("records")):
             _draw_row(axes, y, row, measure, (looks or {}).get(row.get("verdict", ""), ("D", INK)))
-        axes.set_yticks(range(len(rows)), [_short(str(n)) for n in rows[label]])
+        axes.set_yticks(range(len(rows)), [_in_lines(str(n)) for n in rows[label]], linespacing=1.0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         figure.text(0.37 + left / 2, 0.05 / height, axis, va="bottom", ha="center")
     return figure
@@ -117,5 +118,6 @@ def _draw_row(axes: Axes, y: int, row: Mapping[str, Any], measure: str, look: tu
     axes.annotate(shown, (1.0, y), color=INK, annotation_clip=False, **beside)
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= 36 else f"{label[:35]}…"
+def _in_lines(label: str) -> str:
+    """Break a long label into two lines, of which the second may end early."""
+    return "\n".join(wrap(label, 36, max_lines=2, placeholder="…"))
